@@ -1,0 +1,77 @@
+# A room is one folder under src/, one target, one namespace. add_room() is the single source of the arrows between
+# rooms: the `architecture` test reads the calls and compares every #include with them.
+#
+#   add_room(storage DEPENDS base LIBRARIES fmt::fmt)
+#
+# Sources are the folder's *.cc, tests its *_test.cc, fakes and fixtures its testing/*.cc, fuzzers its *_fuzzer.cc.
+add_library(holdfast_warnings INTERFACE)
+target_compile_options(holdfast_warnings INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wnull-dereference -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these inside the standard library's own inlined code (GCC bugs 105329, 105651, 108860).
+  target_compile_options(holdfast_warnings INTERFACE
+    -Wno-null-dereference -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-maybe-uninitialized -Wno-dangling-pointer)
+endif()
+if(HOLDFAST_SANITIZE)
+  target_compile_options(holdfast_warnings INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(holdfast_warnings INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+endif()
+if(HOLDFAST_FUZZ)
+  target_compile_options(holdfast_warnings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+function(add_room name)
+  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${dir}/*.h ${dir}/testing/*.h)
+  file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.cc)
+  file(GLOB fakes CONFIGURE_DEPENDS ${dir}/testing/*.cc)
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${dir}/*_fuzzer.cc)
+  list(REMOVE_ITEM sources ${tests} ${fuzzers} ${dir}/main.cc)
+  list(TRANSFORM ROOM_DEPENDS PREPEND holdfast_)
+
+  add_library(holdfast_${name} STATIC ${sources})
+  target_include_directories(holdfast_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(holdfast_${name} PUBLIC ${ROOM_DEPENDS} PRIVATE holdfast_warnings ${ROOM_LIBRARIES})
+  target_sources(holdfast_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
+  if(HOLDFAST_SANITIZE)
+    target_link_options(holdfast_${name} PUBLIC -fsanitize=${HOLDFAST_SANITIZE})
+  endif()
+
+  if(fakes)
+    add_library(holdfast_${name}_testing STATIC ${fakes})
+    target_link_libraries(holdfast_${name}_testing PUBLIC holdfast_${name} PRIVATE holdfast_warnings ${ROOM_LIBRARIES}
+      GTest::gtest)
+  endif()
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE holdfast_${name} holdfast_warnings ${ROOM_LIBRARIES} GTest::gtest
+      GTest::gmock GTest::gtest_main rapidcheck)
+    if(fakes)
+      target_link_libraries(${name}_test PRIVATE holdfast_${name}_testing)
+    endif()
+    foreach(other ${ROOM_TEST_DEPENDS})
+      target_link_libraries(${name}_test PRIVATE holdfast_${other}_testing)
+    endforeach()
+    # One ctest per room: starting hundreds of processes costs more than the tests do.
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit)
+  endif()
+  foreach(fuzzer ${fuzzers})
+    get_filename_component(target ${fuzzer} NAME_WE)
+    add_executable(${target} ${fuzzer})
+    target_link_libraries(${target} PRIVATE holdfast_${name} holdfast_warnings)
+    if(HOLDFAST_FUZZ)
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    else()
+      # Without libFuzzer the corpus is replayed as an ordinary test.
+      target_link_libraries(${target} PRIVATE holdfast_fuzz_replay)
+      add_test(NAME ${target} COMMAND ${target} ${dir}/corpus/${target})
+      set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS unit)
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,185 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace holdfast::base {
+
+namespace {
+
+[[noreturn]] void Fail(std::string_view action, const Path& path) {
+  throw SystemError(errno, fmt::format("cannot {} {}", action, path.native()));
+}
+
+// Runs a system call again while a signal interrupts it.
+template <typename Call>
+auto Retry(Call&& call) {
+  while (true) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+}  // namespace
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = std::exchange(other.fd_, -1);
+    path_ = std::move(other.path_);
+  }
+  return *this;
+}
+
+File::~File() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+File File::Open(const Path& path, int flags, mode_t mode) {
+  const int fd = Retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  if (fd < 0) Fail("open", path);
+  return {fd, path};
+}
+
+std::optional<File> File::OpenIfExists(const Path& path, int flags) {
+  const int fd = Retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); });
+  if (fd >= 0) return File(fd, path);
+  if (errno == ENOENT) return std::nullopt;
+  Fail("open", path);
+}
+
+std::uint64_t File::Size() const {
+  struct stat status {};
+  if (::fstat(fd_, &status) != 0) Fail("look at", path_);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::size_t File::ReadAt(std::uint64_t offset, MutableByteView out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t count = Retry([&] {
+      return ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    });
+    if (count < 0) Fail("read", path_);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+void File::WriteAt(std::uint64_t offset, ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = Retry(
+        [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (count < 0) Fail("write", path_);
+    offset += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+void File::Append(ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = Retry([&] { return ::write(fd_, bytes.data(), bytes.size()); });
+    if (count < 0) Fail("write", path_);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+void File::Truncate(std::uint64_t size) {
+  if (Retry([&] { return ::ftruncate(fd_, static_cast<off_t>(size)); }) != 0) {
+    Fail("set the size of", path_);
+  }
+}
+
+void File::Sync() {
+  if (Retry([&] { return ::fsync(fd_); }) != 0) Fail("fsync", path_);
+}
+
+void File::Close() {
+  // POSIX leaves the descriptor's state open after EINTR; on Linux it is closed, so it is never
+  // retried.
+  const int result = ::close(std::exchange(fd_, -1));
+  if (result != 0 && errno != EINTR) Fail("close", path_);
+}
+
+std::optional<Bytes> ReadFileIfExists(const Path& path) {
+  const std::optional<File> file = File::OpenIfExists(path, O_RDONLY);
+  if (!file) return std::nullopt;
+  // Read until the end rather than trusting the size: it may change, and files in /proc report
+  // none.
+  Bytes contents;
+  std::size_t done = 0;
+  while (true) {
+    contents.resize(done +
+                    std::max<std::size_t>(
+                        file->Size() - std::min<std::size_t>(file->Size(), done) + 1, 4 * kKiB));
+    const std::size_t count = file->ReadAt(done, MutableByteView(contents).subspan(done));
+    done += count;
+    if (done < contents.size()) break;
+  }
+  contents.resize(done);
+  return contents;
+}
+
+Bytes ReadFile(const Path& path) {
+  std::optional<Bytes> contents = ReadFileIfExists(path);
+  if (!contents) {
+    errno = ENOENT;
+    Fail("open", path);
+  }
+  return std::move(*contents);
+}
+
+void SyncDirectory(const Path& directory) {
+  File handle = File::Open(directory.empty() ? Path(".") : directory, O_RDONLY | O_DIRECTORY);
+  handle.Sync();
+}
+
+void WriteFileDurably(const Path& path, ByteView contents, mode_t mode) {
+  const Path temporary =
+      path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().native(), RandomHex(8));
+  try {
+    File file = File::Open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+    file.Append(contents);
+    file.Sync();
+    file.Close();
+    if (::rename(temporary.c_str(), path.c_str()) != 0) Fail("rename a file to", path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  SyncDirectory(path.parent_path());
+}
+
+void MakeDirectories(const Path& directory, mode_t mode) {
+  if (directory.empty() || std::filesystem::is_directory(directory)) return;
+  MakeDirectories(directory.parent_path(), mode);
+  if (::mkdir(directory.c_str(), mode) != 0 && errno != EEXIST) Fail("create", directory);
+  if (!std::filesystem::is_directory(directory)) {
+    errno = ENOTDIR;
+    Fail("create", directory);
+  }
+  SyncDirectory(directory.parent_path());
+}
+
+std::uint64_t FreeBytes(const Path& path) {
+  Path existing = std::filesystem::absolute(path);
+  while (!std::filesystem::exists(existing) && existing.has_parent_path() &&
+         existing != existing.parent_path()) {
+    existing = existing.parent_path();
+  }
+  struct statvfs status {};
+  if (::statvfs(existing.c_str(), &status) != 0) Fail("look at the file system of", existing);
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace holdfast::base
