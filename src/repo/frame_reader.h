@@ -1,0 +1,47 @@
+// Reads frames from wherever they are, with bounded caches of footers and of decoded frames.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/bytes.h"
+#include "repo/ids.h"
+#include "repo/page_map.h"
+#include "repo/pack.h"
+#include "repo/repository.h"
+#include "repo/tree.h"
+
+namespace holdfast::repo {
+
+struct FrameReaderOptions {
+  std::uint64_t footer_cache_bytes = 16 * base::kMiB;
+  std::uint64_t frame_cache_bytes = 16 * base::kMiB;
+};
+
+// Thread-safe. A pack or frame that is missing or altered is Error(kCorrupt) naming it.
+class FrameReader {
+ public:
+  FrameReader(const Repository& repository, FrameReaderOptions options = {});
+  ~FrameReader();
+
+  std::shared_ptr<const PackFooter> Footer(const PackId& pack);
+  // One frame, cached.
+  std::shared_ptr<const base::Bytes> Read(const FrameRef& ref);
+  // Several frames of one pack (ascending, no repeats) with few requests: near ranges are read as one, at most
+  // 8 MiB at once. Not cached.
+  void ReadMany(const PackId& pack, std::span<const std::uint32_t> frames,
+                const std::function<void(std::uint32_t frame, base::ByteView raw)>& visit);
+
+  // The map of a part, wherever it is stored.
+  PageMap Map(const PagedContent::Part& part);
+  // The whole content of a small file (inline or extents).
+  base::Bytes Content(const TreeEntry& entry);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::repo
