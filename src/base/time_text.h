@@ -12,7 +12,9 @@ namespace holdfast::base {
 // Throws Error(kUsage) when the zone is unknown.
 void CheckTimeZone(std::string_view zone);
 
-// "2026-11-21T16:00:03.250000+09:00"; fractions only when not zero. For JSON and machines.
+// "2026-11-21T16:00:03.250000+09:00"; fractions only when not zero, "Z" for an offset of zero. A
+// time whose offset RFC 3339 cannot say (local mean time, with seconds) is given in UTC. For JSON
+// and machines.
 std::string FormatRfc3339(Time time, std::string_view zone = "UTC");
 // "2026-11-21 16:00:03 JST": for people, always with the zone.
 std::string FormatForPeople(Time time, std::string_view zone);
@@ -20,14 +22,15 @@ std::string FormatForPeople(Time time, std::string_view zone);
 std::string FormatCompactUtc(Time time);
 
 // Accepts RFC 3339 (also with a space for the T, "Z", "+09", "+0900", "+09:00"), or "YYYY-MM-DD
-// HH:MM[:SS[.ffffff]]" and "YYYY-MM-DD" in `zone`. Throws Error(kUsage) on anything else, also on a
-// local time that a daylight saving change skips; one that it repeats is refused with the two
-// candidates as hints.
+// HH:MM[:SS[.ffffff]]" and "YYYY-MM-DD" in `zone`. Up to nine digits of a fraction are taken, what
+// is finer than a microsecond is dropped. Throws Error(kUsage) on anything else, also on a local
+// time that a daylight saving change skips; one that it repeats is refused with the two candidates
+// as hints.
 Time ParseTime(std::string_view text, std::string_view zone);
 
-// "850 ms", "4.2 s", "3 min 10 s", "2 h 5 min", "3 d 4 h".
+// "850 ms", "4.2 s", "3 min 10 s", "2 h 5 min", "3 d 4 h": cut off, not rounded.
 std::string FormatDuration(Duration duration);
-// "1s", "30m", "1h30m", "2d", "500ms". Throws Error(kUsage).
+// "1s", "30m", "1h30m", "2d", "1w", "500ms": each unit once, longest first. Throws Error(kUsage).
 Duration ParseDuration(std::string_view text);
 
 }  // namespace holdfast::base
