@@ -29,7 +29,8 @@ class BoundedQueue {
     return true;
   }
 
-  // Waits for an item. Empty once the queue is closed and drained (Close) or at once (Abort).
+  // Waits for an item. Empty once the queue is closed and drained (Close) or at once (Abort):
+  // before taking that for a complete stream, a consumer that publishes something asks aborted().
   std::optional<T> Pop() {
     std::unique_lock lock(mutex_);
     filled_.wait(lock, [&] { return closed_ || !items_.empty(); });
@@ -45,23 +46,32 @@ class BoundedQueue {
   void Close() { Shut(false); }
   // No more pushes, and what is queued is dropped: the pipeline failed.
   void Abort() { Shut(true); }
+  bool aborted() const {
+    const std::scoped_lock lock(mutex_);
+    return aborted_;
+  }
 
  private:
   void Shut(bool drop) {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
-    if (drop) items_.clear();
+    if (drop) {
+      items_.clear();
+      bytes_ = 0;
+      aborted_ = true;
+    }
     room_.notify_all();
     filled_.notify_all();
   }
 
   const std::uint64_t max_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable room_;
   std::condition_variable filled_;
   std::deque<std::pair<T, std::uint64_t>> items_;
   std::uint64_t bytes_ = 0;
   bool closed_ = false;
+  bool aborted_ = false;
 };
 
 }  // namespace holdfast::base

@@ -96,6 +96,9 @@ Bytes FromBase64(std::string_view text) {
     for (std::size_t k = 0; k < 4; ++k) {
       group = group << 6 | (k < 4 - padding ? Base64Value(text[i + k]) : 0U);
     }
+    // The bits that padding leaves over are zero, so that each value has one spelling only.
+    if ((group & ((1U << (8 * padding)) - 1)) != 0)
+      ThrowCorrupt("not base64: stray bits at the end");
     for (std::size_t k = 0; k < 3 - padding; ++k) {
       bytes.push_back(static_cast<std::uint8_t>(group >> (16 - 8 * k)));
     }

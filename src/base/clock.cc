@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -17,7 +18,9 @@ bool SystemClock::Sleep(Duration duration, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
   std::unique_lock lock(mutex);
-  return !wake.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
+  // wait_for would overflow on a duration that means "for ever".
+  const Duration bounded = std::min<Duration>(duration, std::chrono::hours(24 * 365 * 100));
+  return !wake.wait_for(lock, stop, bounded, [&] { return stop.stop_requested(); });
 }
 
 }  // namespace holdfast::base

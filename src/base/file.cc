@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -17,7 +18,8 @@ namespace holdfast::base {
 namespace {
 
 [[noreturn]] void Fail(std::string_view action, const Path& path) {
-  throw SystemError(errno, fmt::format("cannot {} {}", action, path.native()));
+  const int error_number = errno;  // before anything below can change it
+  throw SystemError(error_number, fmt::format("cannot {} {}", action, path.native()));
 }
 
 // Runs a system call again while a signal interrupts it.
@@ -119,11 +121,10 @@ std::optional<Bytes> ReadFileIfExists(const Path& path) {
   Bytes contents;
   std::size_t done = 0;
   while (true) {
-    contents.resize(done +
-                    std::max<std::size_t>(
-                        file->Size() - std::min<std::size_t>(file->Size(), done) + 1, 4 * kKiB));
-    const std::size_t count = file->ReadAt(done, MutableByteView(contents).subspan(done));
-    done += count;
+    const std::uint64_t size = file->Size();
+    const std::uint64_t expected = size > done ? size - done + 1 : 0;
+    contents.resize(done + std::max<std::uint64_t>(expected, 4 * kKiB));
+    done += file->ReadAt(done, MutableByteView(contents).subspan(done));
     if (done < contents.size()) break;
   }
   contents.resize(done);
@@ -140,8 +141,11 @@ Bytes ReadFile(const Path& path) {
 }
 
 void SyncDirectory(const Path& directory) {
-  File handle = File::Open(directory.empty() ? Path(".") : directory, O_RDONLY | O_DIRECTORY);
-  handle.Sync();
+  const Path path = directory.empty() ? Path(".") : directory;
+  const File handle = File::Open(path, O_RDONLY | O_DIRECTORY);
+  // EINVAL: the file system has no such operation (some FUSE and network ones); it then keeps its
+  // entries durable by itself, or nothing can.
+  if (Retry([&] { return ::fsync(handle.fd()); }) != 0 && errno != EINVAL) Fail("fsync", path);
 }
 
 void WriteFileDurably(const Path& path, ByteView contents, mode_t mode) {
@@ -149,6 +153,7 @@ void WriteFileDurably(const Path& path, ByteView contents, mode_t mode) {
       path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().native(), RandomHex(8));
   try {
     File file = File::Open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+    if (::fchmod(file.fd(), mode) != 0) Fail("set the mode of", temporary);
     file.Append(contents);
     file.Sync();
     file.Close();
@@ -161,10 +166,11 @@ void WriteFileDurably(const Path& path, ByteView contents, mode_t mode) {
 }
 
 void MakeDirectories(const Path& directory, mode_t mode) {
-  if (directory.empty() || std::filesystem::is_directory(directory)) return;
+  std::error_code unknown;  // then mkdir(2) says what is wrong
+  if (directory.empty() || std::filesystem::is_directory(directory, unknown)) return;
   MakeDirectories(directory.parent_path(), mode);
   if (::mkdir(directory.c_str(), mode) != 0 && errno != EEXIST) Fail("create", directory);
-  if (!std::filesystem::is_directory(directory)) {
+  if (!std::filesystem::is_directory(directory, unknown)) {
     errno = ENOTDIR;
     Fail("create", directory);
   }
@@ -173,12 +179,15 @@ void MakeDirectories(const Path& directory, mode_t mode) {
 
 std::uint64_t FreeBytes(const Path& path) {
   Path existing = std::filesystem::absolute(path);
-  while (!std::filesystem::exists(existing) && existing.has_parent_path() &&
-         existing != existing.parent_path()) {
-    existing = existing.parent_path();
-  }
   struct statvfs status {};
-  if (::statvfs(existing.c_str(), &status) != 0) Fail("look at the file system of", existing);
+  while (::statvfs(existing.c_str(), &status) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == ENOENT && existing != existing.parent_path()) {
+      existing = existing.parent_path();
+      continue;
+    }
+    Fail("look at the file system of", existing);
+  }
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 

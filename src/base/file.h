@@ -53,7 +53,8 @@ std::optional<Bytes> ReadFileIfExists(const Path& path);
 
 void SyncDirectory(const Path& directory);
 
-// Temporary file in the same folder, write, fsync, rename over `path`, fsync of the folder.
+// Temporary file in the same folder, write, fsync, rename over `path`, fsync of the folder. The
+// file gets `mode` whatever the umask is.
 void WriteFileDurably(const Path& path, ByteView contents, mode_t mode = 0600);
 
 // Creates the folders that are missing, each durably (its parent fsynced).

@@ -12,7 +12,9 @@
 namespace holdfast::base {
 
 // The first worker to throw stops the others (their stop_token); Join() waits for all and rethrows
-// that first error. The destructor stops and joins without throwing. Not itself thread-safe.
+// that first error. Workers that ended early because a stop was requested are no error to Join():
+// what publishes their work calls ThrowIfStopped first. The destructor stops and joins without
+// throwing. Not itself thread-safe.
 class Workers {
  public:
   Workers() = default;
@@ -23,8 +25,9 @@ class Workers {
   ~Workers();
 
   void Start(std::function<void(std::stop_token)> work);
-  // Runs `on_failure` once, from the failing thread, before the others notice: closes queues. Set
-  // before Start.
+  // Runs `on_failure` once, from the failing thread, to abort the queues that others wait on; their
+  // stop_token already says stop, so none takes the end of its queue for the end of the work. It
+  // must not throw. Set before Start.
   void OnFailure(std::function<void()> on_failure) { on_failure_ = std::move(on_failure); }
   void RequestStop() { stop_.request_stop(); }
   std::stop_token stop_token() const { return stop_.get_token(); }
