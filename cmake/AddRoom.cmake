@@ -37,23 +37,36 @@ function(add_room name)
   add_library(holdfast_${name} STATIC ${sources})
   target_include_directories(holdfast_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(holdfast_${name} PUBLIC ${ROOM_DEPENDS} PRIVATE holdfast_warnings ${ROOM_LIBRARIES})
-  target_sources(holdfast_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
+  # A foo.cc includes its foo.h first (the `architecture` test sees to it), so compiling it proves that the header compiles
+  # alone. The other headers are compiled alone by the target all_verify_interface_header_sets.
+  set(sourceless ${headers})
+  foreach(source ${sources} ${fakes})
+    string(REGEX REPLACE "\\.cc$" ".h" header ${source})
+    list(REMOVE_ITEM sourceless ${header})
+  endforeach()
+  target_sources(holdfast_${name} PUBLIC
+    FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers}
+    FILE_SET sourceless TYPE HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${sourceless})
+  set_target_properties(holdfast_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON
+    INTERFACE_HEADER_SETS_TO_VERIFY sourceless)
   if(HOLDFAST_SANITIZE)
     target_link_options(holdfast_${name} PUBLIC -fsanitize=${HOLDFAST_SANITIZE})
   endif()
 
+  # Always there, so that TEST_DEPENDS may name a room whose fakes are headers only.
   if(fakes)
     add_library(holdfast_${name}_testing STATIC ${fakes})
     target_link_libraries(holdfast_${name}_testing PUBLIC holdfast_${name} PRIVATE holdfast_warnings ${ROOM_LIBRARIES}
       GTest::gtest)
+  else()
+    add_library(holdfast_${name}_testing INTERFACE)
+    target_link_libraries(holdfast_${name}_testing INTERFACE holdfast_${name})
   endif()
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE holdfast_${name} holdfast_warnings ${ROOM_LIBRARIES} GTest::gtest
       GTest::gmock GTest::gtest_main rapidcheck)
-    if(fakes)
-      target_link_libraries(${name}_test PRIVATE holdfast_${name}_testing)
-    endif()
+    target_link_libraries(${name}_test PRIVATE holdfast_${name}_testing)
     foreach(other ${ROOM_TEST_DEPENDS})
       target_link_libraries(${name}_test PRIVATE holdfast_${other}_testing)
     endforeach()
