@@ -20,7 +20,8 @@ class Aead {
   Aead& operator=(Aead&&) noexcept;
 
   // Appends ciphertext and tag (plain.size() + kAeadTagSize bytes) to `out`.
-  void Seal(std::uint64_t counter, base::ByteView associated, base::ByteView plain, base::Bytes& out);
+  void Seal(std::uint64_t counter, base::ByteView associated, base::ByteView plain,
+            base::Bytes& out);
   // The plaintext, or Error(kCorrupt) when anything was altered or the key is another.
   base::Bytes Open(std::uint64_t counter, base::ByteView associated, base::ByteView sealed);
 

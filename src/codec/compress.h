@@ -23,7 +23,8 @@ class Compressor {
   Compressor(Compressor&&) noexcept;
   Compressor& operator=(Compressor&&) noexcept;
 
-  // Appends the compressed form of `raw` to `out` and says which codec was used: kRaw where compressing does not help.
+  // Appends the compressed form of `raw` to `out` and says which codec was used: kRaw where
+  // compressing does not help.
   Codec Append(base::ByteView raw, base::Bytes& out);
 
  private:
@@ -31,7 +32,8 @@ class Compressor {
   std::unique_ptr<State> state_;
 };
 
-// Exactly `raw_size` bytes, or Error(kCorrupt). An unknown codec number is Error(kCorrupt) naming it.
+// Exactly `raw_size` bytes, or Error(kCorrupt). An unknown codec number is Error(kCorrupt) naming
+// it.
 base::Bytes Decompress(Codec codec, base::ByteView stored, std::size_t raw_size);
 
 }  // namespace holdfast::codec

@@ -1,4 +1,5 @@
-// Hashes and key derivation: SHA-256, HMAC-SHA-256 (RFC 2104), HKDF-SHA-256 (RFC 5869) from OpenSSL; SipHash-2-4 from libsodium.
+// Hashes and key derivation: SHA-256, HMAC-SHA-256 (RFC 2104), HKDF-SHA-256 (RFC 5869) from
+// OpenSSL; SipHash-2-4 from libsodium.
 #pragma once
 
 #include <array>
@@ -32,7 +33,8 @@ class Sha256Stream {
   std::unique_ptr<State> state_;
 };
 
-// Keyed 8-byte hash that finds changed pages; the key keeps anyone from making two pages collide on purpose.
+// Keyed 8-byte hash that finds changed pages; the key keeps anyone from making two pages collide on
+// purpose.
 class PageHasher {
  public:
   explicit PageHasher(const Key256& key);

@@ -1,4 +1,5 @@
-// From a passphrase to a key, and secrets wrapped under a key: libsodium's Argon2id and XChaCha20-Poly1305.
+// From a passphrase to a key, and secrets wrapped under a key: libsodium's Argon2id and
+// XChaCha20-Poly1305.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,16 @@ struct PasswordCost {
 
 inline constexpr std::size_t kPasswordSaltSize = 16;
 
-// Argon2id (RFC 9106). Throws Error(kUnavailable) when the memory cannot be had, Error(kCorrupt) for absurd costs.
+// Argon2id (RFC 9106). Throws Error(kUnavailable) when the memory cannot be had, Error(kCorrupt)
+// for absurd costs.
 Key256 KeyFromPassword(std::string_view password, base::ByteView salt, const PasswordCost& cost);
 
 // Random 24-byte nonce, ciphertext, tag.
 base::Bytes Wrap(const Key256& key, base::ByteView associated, base::ByteView secret);
-// Empty when the key is not the one it was wrapped under (or the bytes were altered: it cannot be told apart).
-std::optional<base::Bytes> Unwrap(const Key256& key, base::ByteView associated, base::ByteView wrapped);
+// Empty when the key is not the one it was wrapped under (or the bytes were altered: it cannot be
+// told apart).
+std::optional<base::Bytes> Unwrap(const Key256& key, base::ByteView associated,
+                                  base::ByteView wrapped);
 
 // X25519 sealed boxes: anyone with the public key seals, only the secret key opens. Adds 48 bytes.
 struct SealPair {

@@ -1,5 +1,5 @@
-// The connection that holds a non-exclusive backup open: pg_backup_start ... pg_backup_stop (13 and 14: pg_start_backup,
-// pg_stop_backup), with the facts about the cluster that a backup needs.
+// The connection that holds a non-exclusive backup open: pg_backup_start ... pg_backup_stop (13 and
+// 14: pg_start_backup, pg_stop_backup), with the facts about the cluster that a backup needs.
 #pragma once
 
 #include <cstdint>
@@ -19,19 +19,20 @@ namespace holdfast::pg {
 struct Tablespace {
   Oid oid = 0;
   std::string name;
-  std::string location;   // absolute; empty when in place (a directory under pg_tblspc)
+  std::string location;  // absolute; empty when in place (a directory under pg_tblspc)
   bool in_place = false;
 };
 
 struct ClusterFacts {
   SystemIdentifier system_identifier;
-  int server_version = 0;                 // 150004
+  int server_version = 0;  // 150004
   std::uint32_t wal_segment_size = 0;
   bool data_checksums = false;
-  std::string data_directory;             // as the server names it; empty when the role may not see it
-  std::vector<std::string> outside_files; // configuration files outside the data directory, when visible
+  std::string data_directory;  // as the server names it; empty when the role may not see it
+  std::vector<std::string>
+      outside_files;  // configuration files outside the data directory, when visible
   std::vector<Tablespace> tablespaces;
-  std::string postmaster_start;           // pg_postmaster_start_time(), text
+  std::string postmaster_start;  // pg_postmaster_start_time(), text
   bool in_recovery = false;
   bool fsync_on = true;
   bool full_page_writes = true;
@@ -40,7 +41,8 @@ struct ClusterFacts {
   std::string archive_mode;
 };
 
-// What every further connection of a backup must see to be on the same postmaster: soundness of reading through SQL.
+// What every further connection of a backup must see to be on the same postmaster: soundness of
+// reading through SQL.
 struct PostmasterProof {
   std::int32_t key1 = 0;  // advisory lock held by the session
   std::int32_t key2 = 0;
@@ -56,7 +58,7 @@ struct BackupStart {
   base::Time time;
 };
 struct BackupStop {
-  Lsn lsn;                     // WAL up to here is needed
+  Lsn lsn;  // WAL up to here is needed
   TimelineId timeline;
   base::Time time;
   std::string backup_label;
@@ -67,12 +69,13 @@ struct BackupSessionOptions {
   ConnectOptions connect;
   std::string label;
   bool fast_checkpoint = true;
-  // Keeps the WAL of the backup on the server by a temporary physical slot of the session, where the role may: dropped by the
-  // server itself when the session ends, however it ends.
+  // Keeps the WAL of the backup on the server by a temporary physical slot of the session, where
+  // the role may: dropped by the server itself when the session ends, however it ends.
   bool hold_wal = true;
 };
 
-// Losing the connection aborts the backup on the server's side; every later call throws. Not thread-safe.
+// Losing the connection aborts the backup on the server's side; every later call throws. Not
+// thread-safe.
 class BackupSession {
  public:
   static BackupSession Start(const BackupSessionOptions& options);
@@ -85,10 +88,11 @@ class BackupSession {
   bool holds_wal() const;
   Connection& connection();
 
-  // A cheap query that shows the session alive and the server not restarted or promoted. Call it now and then.
+  // A cheap query that shows the session alive and the server not restarted or promoted. Call it
+  // now and then.
   void KeepAlive();
-  // Waits for nothing but the server's own work: archiving is watched by the caller. Once. Error(kConflict) when the timeline changed meanwhile
-  // (promotion during the backup).
+  // Waits for nothing but the server's own work: archiving is watched by the caller. Once.
+  // Error(kConflict) when the timeline changed meanwhile (promotion during the backup).
   BackupStop Stop();
 
  private:

@@ -1,4 +1,5 @@
-// Physical streaming replication, the receiving end (protocol: PostgreSQL's documentation, "Streaming Replication Protocol").
+// Physical streaming replication, the receiving end (protocol: PostgreSQL's documentation,
+// "Streaming Replication Protocol").
 #pragma once
 
 #include <chrono>
@@ -41,14 +42,16 @@ using StreamEvent = std::variant<WalData, KeepAliveMessage, TimelineEnd, Nothing
 // Not thread-safe.
 class ReplicationStream {
  public:
-  // Error(kDenied) when the server refuses replication connections (pg_hba.conf) or the role lacks REPLICATION.
+  // Error(kDenied) when the server refuses replication connections (pg_hba.conf) or the role lacks
+  // REPLICATION.
   static ReplicationStream Connect(ConnectOptions options);
   ~ReplicationStream();
   ReplicationStream(ReplicationStream&&) noexcept;
 
   SystemIdentity Identify();
   std::string TimelineHistory(TimelineId timeline);  // the .history file's content
-  // No slot is bound: retention is the business of a separate slot. Error(kNotFound) when the server no longer has the WAL.
+  // No slot is bound: retention is the business of a separate slot. Error(kNotFound) when the
+  // server no longer has the WAL.
   void Start(Lsn from, TimelineId timeline);
   StreamEvent Receive(std::chrono::milliseconds wait);
   // Positions up to which WAL is written and fsynced by us; apply is reported as invalid.
@@ -68,7 +71,7 @@ class ReplicationStream {
 struct SlotInfo {
   std::string name;
   std::optional<Lsn> restart_lsn;
-  std::string wal_status;           // reserved, extended, unreserved, lost
+  std::string wal_status;  // reserved, extended, unreserved, lost
   std::optional<std::int64_t> safe_wal_size;
   bool active = false;
 };

@@ -8,8 +8,8 @@
 
 #include "base/bytes.h"
 #include "repo/ids.h"
-#include "repo/page_map.h"
 #include "repo/pack.h"
+#include "repo/page_map.h"
 #include "repo/repository.h"
 #include "repo/tree.h"
 
@@ -29,8 +29,8 @@ class FrameReader {
   std::shared_ptr<const PackFooter> Footer(const PackId& pack);
   // One frame, cached.
   std::shared_ptr<const base::Bytes> Read(const FrameRef& ref);
-  // Several frames of one pack (ascending, no repeats) with few requests: near ranges are read as one, at most
-  // 8 MiB at once. Not cached.
+  // Several frames of one pack (ascending, no repeats) with few requests: near ranges are read as
+  // one, at most 8 MiB at once. Not cached.
   void ReadMany(const PackId& pack, std::span<const std::uint32_t> frames,
                 const std::function<void(std::uint32_t frame, base::ByteView raw)>& visit);
 

@@ -13,7 +13,8 @@
 
 namespace holdfast::repo {
 
-// The SHA-256 of a pack's bytes. While a pack is being built it goes by a random provisional id (see PackNames).
+// The SHA-256 of a pack's bytes. While a pack is being built it goes by a random provisional id
+// (see PackNames).
 struct PackId {
   std::array<std::uint8_t, 32> bytes{};
 
@@ -24,8 +25,8 @@ struct PackId {
   auto operator<=>(const PackId&) const = default;
 };
 
-// The first half of a pack's id, as snapshots list it in clear: 16 bytes suffice to tell packs apart, and keep the
-// list of a 10 TiB database under 2 MiB.
+// The first half of a pack's id, as snapshots list it in clear: 16 bytes suffice to tell packs
+// apart, and keep the list of a 10 TiB database under 2 MiB.
 struct ShortPackId {
   std::array<std::uint8_t, 16> bytes{};
   static ShortPackId Of(const PackId& id);
@@ -38,7 +39,8 @@ struct FrameRef {
   auto operator<=>(const FrameRef&) const = default;
 };
 
-// "shop/20261121T070003Z-4f2a": the source, then the UTC second it started and four random hex digits.
+// "shop/20261121T070003Z-4f2a": the source, then the UTC second it started and four random hex
+// digits.
 struct BackupId {
   std::string source;
   std::string name;

@@ -1,7 +1,7 @@
 // The keys of an open repository, and what is derived from them.
 //
-// Metadata and content have independent root keys, so that a host may plan incrementals (footers, maps, trees) and yet
-// read no content. Every object names the epoch of the keys it was made under.
+// Metadata and content have independent root keys, so that a host may plan incrementals (footers,
+// maps, trees) and yet read no content. Every object names the epoch of the keys it was made under.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ using RepositoryId = std::string;  // 32 hex digits
 struct EpochKeys {
   std::uint32_t epoch = 1;
   codec::Key256 meta;
-  std::optional<codec::Key256> data;       // absent on a host that may only add
-  base::Bytes seal_public_key;             // X25519; pack keys are sealed to it by hosts without `data`
-  base::Bytes seal_secret_key;             // empty on a host that may only add
+  std::optional<codec::Key256> data;  // absent on a host that may only add
+  base::Bytes seal_public_key;        // X25519; pack keys are sealed to it by hosts without `data`
+  base::Bytes seal_secret_key;        // empty on a host that may only add
 };
 
 class Keyring {
@@ -40,11 +40,12 @@ class Keyring {
   // Throws Error(kCorrupt) for an epoch this ring does not know.
   const EpochKeys& epoch(std::uint32_t number) const;
 
-  // Keyed 8-byte page hashes and keyed content digests are made under the first epoch for ever, so that they stay
-  // comparable between backups.
+  // Keyed 8-byte page hashes and keyed content digests are made under the first epoch for ever, so
+  // that they stay comparable between backups.
   codec::PageHasher page_hasher() const;
   // HMAC-SHA-256 cut to 16 bytes, independent for each `purpose`.
-  std::array<std::uint8_t, 16> ContentDigest(std::string_view purpose, base::ByteView content) const;
+  std::array<std::uint8_t, 16> ContentDigest(std::string_view purpose,
+                                             base::ByteView content) const;
 
  private:
   RepositoryId repository_id_;

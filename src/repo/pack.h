@@ -1,4 +1,5 @@
-// Packs: immutable objects of sealed frames, the only place where content lives (docs/format/pack.md).
+// Packs: immutable objects of sealed frames, the only place where content lives
+// (docs/format/pack.md).
 #pragma once
 
 #include <cstdint>
@@ -18,16 +19,17 @@ namespace holdfast::repo {
 
 inline constexpr std::uint32_t kPageSize = 8192;
 inline constexpr std::uint32_t kPagesPerFrame = 16;
-inline constexpr std::uint32_t kMaxFrameSize = kPageSize * kPagesPerFrame;  // raw; WAL frames: 1 MiB
+inline constexpr std::uint32_t kMaxFrameSize =
+    kPageSize * kPagesPerFrame;  // raw; WAL frames: 1 MiB
 
 enum class PackKind : std::uint8_t { kData = 1, kMeta = 2, kWal = 3 };
 
 enum class FrameKind : std::uint8_t {
-  kPages = 1,   // database pages, 16 to a frame except a pack's last of each file run
-  kBytes = 2,   // pieces of files, bundled
-  kMap = 3,     // page maps
-  kExtents = 4, // long extent lists
-  kTree = 5,    // tree records
+  kPages = 1,    // database pages, 16 to a frame except a pack's last of each file run
+  kBytes = 2,    // pieces of files, bundled
+  kMap = 3,      // page maps
+  kExtents = 4,  // long extent lists
+  kTree = 5,     // tree records
   kTreeIndex = 6,
   kWal = 7,
 };
@@ -45,7 +47,8 @@ class PackFooter {
  public:
   PackFooter(std::vector<FrameInfo> frames, std::vector<std::uint64_t> page_hashes);
   std::span<const FrameInfo> frames() const { return frames_; }
-  // One per page of a kPages frame, empty for other kinds. Error(kCorrupt) for a frame that is not there.
+  // One per page of a kPages frame, empty for other kinds. Error(kCorrupt) for a frame that is not
+  // there.
   std::span<const std::uint64_t> PageHashes(std::uint32_t frame) const;
   const FrameInfo& frame(std::uint32_t number) const;  // Error(kCorrupt)
   std::uint64_t memory_bytes() const;
@@ -69,11 +72,13 @@ class PackBuilder {
   ~PackBuilder();
   PackBuilder(PackBuilder&&) noexcept;
 
-  // Compresses, seals and appends a frame; returns its number. `page_hashes`: one per page for kPages, else empty.
-  std::uint32_t Append(FrameKind kind, base::ByteView raw, std::span<const std::uint64_t> page_hashes = {});
-  std::uint64_t size() const;         // bytes so far
+  // Compresses, seals and appends a frame; returns its number. `page_hashes`: one per page for
+  // kPages, else empty.
+  std::uint32_t Append(FrameKind kind, base::ByteView raw,
+                       std::span<const std::uint64_t> page_hashes = {});
+  std::uint64_t size() const;  // bytes so far
   std::uint32_t frame_count() const;
-  FinishedPack Finish();              // once; at least one frame
+  FinishedPack Finish();  // once; at least one frame
 
  private:
   struct State;
@@ -88,8 +93,8 @@ class PackReader {
   ~PackReader();
   PackReader(PackReader&&) noexcept;
 
-  // `tail` is the end of the pack and must contain the whole footer and trailer; says how many bytes it needs when
-  // they are not all there. Error(kCorrupt) names the pack.
+  // `tail` is the end of the pack and must contain the whole footer and trailer; says how many
+  // bytes it needs when they are not all there. Error(kCorrupt) names the pack.
   struct FooterOrNeed {
     std::optional<PackFooter> footer;
     std::uint64_t need = 0;

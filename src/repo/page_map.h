@@ -1,4 +1,5 @@
-// Page maps: for up to 64 MiB of one relation segment file, which frame holds which page (docs/format/map.md).
+// Page maps: for up to 64 MiB of one relation segment file, which frame holds which page
+// (docs/format/map.md).
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,14 @@ namespace holdfast::repo {
 
 inline constexpr std::uint32_t kPagesPerMap = 8192;  // 64 MiB of 8 KiB pages
 
-// `page_count` consecutive pages from `first_page`, found from page `first_in_frame` of `frame` on, going on in the
-// following frames of the same pack: every frame but a run's last is full (kPagesPerFrame pages).
+// `page_count` consecutive pages from `first_page`, found from page `first_in_frame` of `frame` on,
+// going on in the following frames of the same pack: every frame but a run's last is full
+// (kPagesPerFrame pages).
 struct PageRun {
-  std::uint32_t first_page = 0;      // within the map
+  std::uint32_t first_page = 0;  // within the map
   std::uint32_t page_count = 0;
-  std::uint32_t pack = kZero;        // index into PageMap::packs, or kZero: all-zero pages, stored nowhere
+  std::uint32_t pack =
+      kZero;  // index into PageMap::packs, or kZero: all-zero pages, stored nowhere
   std::uint32_t frame = 0;
   std::uint32_t first_in_frame = 0;
   static constexpr std::uint32_t kZero = 0xFFFFFFFF;
@@ -54,8 +57,10 @@ class PageMapBuilder {
   PageMap map_;
 };
 
-// Packs in the map must be named (no provisional ids) except the one given as `self`, which is stored as zero.
+// Packs in the map must be named (no provisional ids) except the one given as `self`, which is
+// stored as zero.
 base::Bytes EncodePageMap(const PageMap& map);
-PageMap DecodePageMap(base::ByteView bytes);  // Error(kCorrupt): also holes, overlaps, indices out of range
+PageMap DecodePageMap(
+    base::ByteView bytes);  // Error(kCorrupt): also holes, overlaps, indices out of range
 
 }  // namespace holdfast::repo

@@ -43,13 +43,16 @@ struct CreateOptions {
 // Thread-safe.
 class Repository {
  public:
-  // Puts the key object, then the config object: the config is the commit marker of a repository. Refuses, with
-  // Error(kConflict), a storage that holds a repository (also an unfinished one, told apart) or anything else.
-  static Repository Create(std::shared_ptr<storage::Storage> storage, base::Clock& clock, const Unlock& unlock,
-                           const CreateOptions& options);
-  // Error(kNotFound): no repository here; kCorrupt: config or keys altered; kUsage with "wrong passphrase" or "wrong
-  // key file" when no key opens, and for a format or feature that this program is too old for.
-  static Repository Open(std::shared_ptr<storage::Storage> storage, base::Clock& clock, const Unlock& unlock);
+  // Puts the key object, then the config object: the config is the commit marker of a repository.
+  // Refuses, with Error(kConflict), a storage that holds a repository (also an unfinished one, told
+  // apart) or anything else.
+  static Repository Create(std::shared_ptr<storage::Storage> storage, base::Clock& clock,
+                           const Unlock& unlock, const CreateOptions& options);
+  // Error(kNotFound): no repository here; kCorrupt: config or keys altered; kUsage with "wrong
+  // passphrase" or "wrong key file" when no key opens, and for a format or feature that this
+  // program is too old for.
+  static Repository Open(std::shared_ptr<storage::Storage> storage, base::Clock& clock,
+                         const Unlock& unlock);
 
   const RepositoryId& id() const { return keyring_->repository_id(); }
   storage::Storage& storage() const { return *storage_; }
@@ -57,12 +60,14 @@ class Repository {
   const Keyring& keyring() const { return *keyring_; }
 
   std::vector<KeyInfo> ListKeys() const;
-  std::string AddKey(const Unlock& unlock, const CreateOptions& options);  // returns the new key's id
+  std::string AddKey(const Unlock& unlock,
+                     const CreateOptions& options);  // returns the new key's id
   // Refuses to remove the last key, and the key that opened this session.
   void RemoveKey(std::string_view key_id);
 
  private:
-  Repository(std::shared_ptr<storage::Storage> storage, base::Clock& clock, Keyring keyring, std::string key_id);
+  Repository(std::shared_ptr<storage::Storage> storage, base::Clock& clock, Keyring keyring,
+             std::string key_id);
 
   std::shared_ptr<storage::Storage> storage_;
   base::Clock* clock_;

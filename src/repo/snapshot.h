@@ -17,8 +17,9 @@
 
 namespace holdfast::repo {
 
-// The stretch of a source's log that a backup needs to be consistent. Positions are the log's own (for PostgreSQL:
-// system identifier, timeline, LSNs); `repo` only stores and compares them. In clear: prune expires logs without keys.
+// The stretch of a source's log that a backup needs to be consistent. Positions are the log's own
+// (for PostgreSQL: system identifier, timeline, LSNs); `repo` only stores and compares them. In
+// clear: prune expires logs without keys.
 struct LogRange {
   std::uint64_t system = 0;
   std::uint32_t timeline = 0;
@@ -44,8 +45,8 @@ struct SnapshotDraft {
 struct Snapshot {
   BackupId id;
   SnapshotDraft facts;
-  std::uint64_t sequence = 0;                    // per source, from 1
-  std::optional<codec::Digest> previous;         // SHA-256 of this source's previous snapshot object
+  std::uint64_t sequence = 0;             // per source, from 1
+  std::optional<codec::Digest> previous;  // SHA-256 of this source's previous snapshot object
   std::uint64_t pack_count = 0;
 };
 
@@ -58,20 +59,24 @@ struct PlainSnapshot {
   std::uint64_t pack_count = 0;
 };
 
-// Every snapshot object of `source` (all sources when empty) that is not tombstoned, ascending by source and name.
+// Every snapshot object of `source` (all sources when empty) that is not tombstoned, ascending by
+// source and name.
 std::vector<BackupId> ListBackups(const Repository& repository, std::string_view source = {});
 std::vector<std::string> ListSources(const Repository& repository);
 
 // Reads the head of the object only. Error(kNotFound), Error(kCorrupt) naming it.
 Snapshot ReadSnapshot(const Repository& repository, const BackupId& id);
-// All backups that can be read, ascending by start; each that cannot is handed to `damaged` (or throws when not given).
-std::vector<Snapshot> ReadSnapshots(const Repository& repository, std::string_view source,
-                                    const std::function<void(const BackupId&, const base::Error&)>& damaged = {});
+// All backups that can be read, ascending by start; each that cannot is handed to `damaged` (or
+// throws when not given).
+std::vector<Snapshot> ReadSnapshots(
+    const Repository& repository, std::string_view source,
+    const std::function<void(const BackupId&, const base::Error&)>& damaged = {});
 // The packs it needs; checked against the digest that the sealed body holds.
 std::vector<ShortPackId> ReadPackList(storage::Storage& storage, const BackupId& id);
 PlainSnapshot ReadPlainSnapshot(storage::Storage& storage, const BackupId& id);  // needs no key
 
-// A BACKUP argument: full id, unique prefix, or "source/latest". Error(kNotFound), Error(kUsage) when ambiguous.
+// A BACKUP argument: full id, unique prefix, or "source/latest". Error(kNotFound), Error(kUsage)
+// when ambiguous.
 BackupId ResolveBackup(const Repository& repository, std::string_view text);
 
 }  // namespace holdfast::repo

@@ -34,8 +34,8 @@ struct ExtentContent {
   std::vector<Extent> extents;  // in order
   bool operator==(const ExtentContent&) const = default;
 };
-// One map for every 64 MiB of the file, in order; the last page is padded with zeros when the file's size is not a
-// multiple of the page size.
+// One map for every 64 MiB of the file, in order; the last page is padded with zeros when the
+// file's size is not a multiple of the page size.
 struct PagedContent {
   struct Part {
     std::uint32_t page_count = 0;
@@ -55,8 +55,9 @@ struct TreeEntry {
   std::uint32_t gid = 0;
   std::uint64_t size = 0;
   base::Time modified;
-  std::string link_target;                      // symlinks
-  std::array<std::uint8_t, 16> digest{};        // keyed digest of the content of non-paged files; zero otherwise
+  std::string link_target;  // symlinks
+  std::array<std::uint8_t, 16>
+      digest{};  // keyed digest of the content of non-paged files; zero otherwise
   Content content;
   bool operator==(const TreeEntry&) const = default;
 };
@@ -73,7 +74,8 @@ struct TreeRoot {
   std::uint64_t total_size = 0;  // of regular files
 };
 
-// Entries must come in ascending byte-wise order of path, all packs they refer to named or in `meta`.
+// Entries must come in ascending byte-wise order of path, all packs they refer to named or in
+// `meta`.
 class TreeWriter {
  public:
   explicit TreeWriter(MetaWriter& meta);

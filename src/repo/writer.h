@@ -1,4 +1,5 @@
-// Writing one backup: lease, packs, maps, tree, the commit-time check, the snapshot (docs/format/protocol.md).
+// Writing one backup: lease, packs, maps, tree, the commit-time check, the snapshot
+// (docs/format/protocol.md).
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ namespace holdfast::repo {
 
 struct WriterOptions {
   BackupId id;
-  std::optional<BackupId> parent;           // pinned by the lease
-  std::optional<LogRange> log_start;        // pinned by the lease: its start is what matters
+  std::optional<BackupId> parent;     // pinned by the lease
+  std::optional<LogRange> log_start;  // pinned by the lease: its start is what matters
   std::uint64_t pack_size = 32 * base::kMiB;
   codec::CompressionOptions compression;
 };
@@ -55,7 +56,8 @@ class DataWriter {
  public:
   explicit DataWriter(Writer& writer);
   ~DataWriter();
-  // 1 to kPagesPerFrame pages with their hashes. The place's pack id is provisional until the pack is put.
+  // 1 to kPagesPerFrame pages with their hashes. The place's pack id is provisional until the pack
+  // is put.
   FrameRef AppendPages(base::ByteView pages, std::span<const std::uint64_t> hashes);
   FrameRef AppendBytes(base::ByteView bytes);  // at most kMaxFrameSize
   // Puts the pack begun, if any.
@@ -72,8 +74,9 @@ class MetaWriter {
   explicit MetaWriter(Writer& writer);
   ~MetaWriter();
   FrameRef Append(FrameKind kind, base::ByteView raw);
-  // Id to store in a frame that is appended next: final, or zero for the pack being built. The frame must be appended
-  // under the same hold, which AppendWith provides: `encode` gets this translation and returns the raw frame.
+  // Id to store in a frame that is appended next: final, or zero for the pack being built. The
+  // frame must be appended under the same hold, which AppendWith provides: `encode` gets this
+  // translation and returns the raw frame.
   using Translate = std::function<PackId(const PackId&)>;
   FrameRef AppendWith(FrameKind kind, const std::function<base::Bytes(const Translate&)>& encode);
   void Flush();
@@ -99,11 +102,13 @@ class Writer {
 
   // Renews the lease when it is due. Call it now and then from any thread.
   void KeepAlive();
-  // A pack of earlier backups that this one refers to. Thread-safe. Error(kConflict) when it is condemned.
+  // A pack of earlier backups that this one refers to. Thread-safe. Error(kConflict) when it is
+  // condemned.
   void Use(const PackId& pack);
 
-  // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks once more. The
-  // draft's pack list, sequence and previous hash are filled in here. Error(kConflict) when a pack is condemned or gone: nothing is published.
+  // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks
+  // once more. The draft's pack list, sequence and previous hash are filled in here.
+  // Error(kConflict) when a pack is condemned or gone: nothing is published.
   Snapshot Commit(SnapshotDraft draft);
 
  private:

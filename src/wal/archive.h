@@ -1,0 +1,99 @@
+// The WAL archive of one source in a repository: segments, history files, partial segments, open
+// tails (docs/format/wal.md).
+//
+//   wal/<source>/<system id>/<timeline>/<file name>.<digest>
+//   wal-tail/<source>/<system id>/<timeline>/<segment>.<from>-<to>.<digest>
+//
+// The digest is keyed and of the raw content: a repeat has the same name, a fork shows as two
+// names. Nothing depends on put-if-absent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "pg/lsn.h"
+#include "pg/timeline_history.h"
+#include "pg/wal_segment.h"
+#include "repo/repository.h"
+
+namespace holdfast::wal {
+
+enum class ArchiveOutcome { kStored, kAlreadyThere };
+
+// A contiguous stretch of WAL that the archive holds on one timeline, [start, end).
+struct WalRange {
+  pg::TimelineId timeline;
+  pg::Lsn start;
+  pg::Lsn end;
+  bool open = false;  // `end` lies in a segment of which only a tail or .partial is there
+};
+
+struct ForkedFile {  // one name, several contents
+  std::string file_name;
+  std::vector<std::string> objects;
+};
+
+// What the archive holds of one system identifier, from one listing.
+struct Inventory {
+  std::uint32_t segment_size = 0;         // 0: no segment seen yet
+  std::vector<WalRange> ranges;           // ascending by timeline, then start; gaps lie between
+  std::vector<pg::TimelineId> timelines;  // that have any WAL or a history file
+  std::vector<ForkedFile> forks;
+  std::vector<std::string>
+      unknown;  // object names that could not be understood: never ignored silently
+};
+
+// Thread-safe.
+class Archive {
+ public:
+  Archive(const repo::Repository& repository, std::string source);
+
+  const std::string& source() const { return source_; }
+
+  // Stores a file of the archive: a whole segment, .history, .partial or .backup file.
+  // Error(kConflict) when the archive holds another content under that name (never replaced, never
+  // added beside it); kCorrupt when a segment is not what its name says (magic, address, timeline,
+  // system identifier, size).
+  ArchiveOutcome Put(pg::SystemIdentifier system, std::string_view file_name,
+                     base::ByteView contents);
+
+  // Empty when it certainly is not there. Error(kConflict) when several contents exist; kCorrupt
+  // names the object.
+  std::optional<base::Bytes> Get(pg::SystemIdentifier system, std::string_view file_name);
+  bool Contains(pg::SystemIdentifier system, std::string_view file_name);
+
+  // The open segment's bytes from its start on: replaces (puts, then removes) the shorter tails of
+  // the same segment.
+  void PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
+               base::ByteView bytes);
+  // Removes the tails of a segment that is stored whole.
+  void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start);
+  // The longest of tail and .partial of a segment that agrees with the others, zero-padded to the
+  // segment size; empty when there is none.
+  struct OpenSegment {
+    base::Bytes bytes;  // segment size
+    pg::Lsn end;        // WAL is real up to here
+  };
+  std::optional<OpenSegment> GetOpenSegment(pg::SystemIdentifier system, pg::TimelineId timeline,
+                                            pg::Lsn segment_start, std::uint32_t segment_size);
+
+  std::vector<pg::SystemIdentifier> Systems();
+  Inventory Take(pg::SystemIdentifier system);
+  std::optional<pg::TimelineHistory> History(pg::SystemIdentifier system,
+                                             pg::TimelineId timeline);  // empty for timeline 1
+
+  // Which timeline the source itself was seen on, by whoever was connected to it: what "latest"
+  // follows. Restored copies that archive by mistake cannot take it over.
+  void RecordTimeline(pg::SystemIdentifier system, pg::TimelineId timeline);
+  std::optional<pg::TimelineId> RecordedTimeline(pg::SystemIdentifier system);
+
+ private:
+  const repo::Repository* repository_;
+  std::string source_;
+};
+
+}  // namespace holdfast::wal
