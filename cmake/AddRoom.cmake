@@ -39,10 +39,12 @@ function(add_room name)
   target_link_libraries(holdfast_${name} PUBLIC ${ROOM_DEPENDS} PRIVATE holdfast_warnings ${ROOM_LIBRARIES})
   # A foo.cc includes its foo.h first (the `architecture` test sees to it), so compiling it proves that the header compiles
   # alone. The other headers are compiled alone by the target all_verify_interface_header_sets.
-  set(sourceless ${headers})
-  foreach(source ${sources} ${fakes})
-    string(REGEX REPLACE "\\.cc$" ".h" header ${source})
-    list(REMOVE_ITEM sourceless ${header})
+  set(sourceless "")
+  foreach(header ${headers})
+    string(REGEX REPLACE "\\.h$" ".cc" source ${header})
+    if(NOT EXISTS ${source})
+      list(APPEND sourceless ${header})
+    endif()
   endforeach()
   target_sources(holdfast_${name} PUBLIC
     FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers}
