@@ -1,0 +1,72 @@
+// Restoring a PostgreSQL cluster: plan, then execute.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/reporter.h"
+#include "pg/lsn.h"
+#include "repo/repository.h"
+#include "repo/snapshot.h"
+#include "restore/target.h"
+#include "wal/coverage.h"
+
+namespace holdfast::restore {
+
+struct RestoreOptions {
+  std::string source;
+  base::Path to;                         // absent or empty directory
+  std::optional<repo::BackupId> backup;  // absent: chosen for the target
+  TargetOptions target;
+  std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
+  int jobs = 2;
+  bool replaces_source = false;  // keep archiving: this cluster takes the source's place
+  // The command line that recovery runs for WAL, without %f and %p: "'/usr/bin/holdfast' --config
+  // '...' wal fetch --source 'shop'".
+  std::string fetch_command;
+  std::string time_zone = "UTC";  // for messages
+};
+
+// Everything a restore will do, decided and checked before a byte is written.
+struct RestorePlan {
+  repo::Snapshot backup;
+  pg::SystemIdentifier system;
+  wal::Lineage lineage;  // up to the target timeline
+  pg::TimelineId target_timeline;
+  std::optional<pg::Lsn> wal_end;  // how far WAL reaches on the lineage
+  std::optional<base::Time> last_commit;
+  TargetOptions target;
+  base::Path to;
+  std::map<pg::Oid, base::Path>
+      tablespaces;  // every tablespace outside the data directory and where it goes
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  // to be written
+  std::uint64_t packs = 0;
+  std::vector<std::string> warnings;
+};
+
+// Throws with the nearest reachable times when the target is out of reach, naming packs or WAL that
+// are missing, refusing running servers, non-empty directories and the source itself; checks the
+// room on the disk.
+RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
+                        base::Reporter& report);
+
+struct RestoreResult {
+  std::uint64_t files = 0;
+  std::uint64_t bytes_written = 0;
+  std::vector<std::string> warnings;
+};
+
+// Interrupted at any point it leaves a directory that cannot start as a server (no pg_control) and
+// that the same restore may be run into again. Everything is fsynced when it returns.
+RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePlan& plan,
+                             const RestoreOptions& options, base::Clock& clock,
+                             base::Reporter& report, const std::stop_token& stop);
+
+}  // namespace holdfast::restore
