@@ -1,6 +1,7 @@
 // AES-256-GCM with 96-bit counter nonces. A key must never seal two plaintexts under one counter.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 

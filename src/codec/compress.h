@@ -1,6 +1,7 @@
 // Compression of frames. Codec numbers are part of the format (docs/format/pack.md).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 

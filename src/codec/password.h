@@ -2,6 +2,7 @@
 // XChaCha20-Poly1305.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
