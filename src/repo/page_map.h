@@ -3,12 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
-#include <span>
+#include <map>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "repo/ids.h"
 
 namespace holdfast::repo {
@@ -45,7 +44,12 @@ struct PageMap {
   bool operator==(const PageMap&) const = default;
 };
 
-// Pages are appended in ascending order; neighbours join into runs.
+// Throws Error(kind) unless the map keeps the promises above: no hole, no overlap, every number in
+// range, every pack named once and used.
+void CheckPageMap(const PageMap& map, base::ErrorKind kind);
+
+// Pages are appended in ascending order; neighbours join into runs. Error(kInternal) past
+// kPagesPerMap.
 class PageMapBuilder {
  public:
   void Add(const PagePlace& place);
@@ -54,13 +58,21 @@ class PageMapBuilder {
   PageMap Take();
 
  private:
+  void Append(const PageRun& run);
+
   PageMap map_;
+  std::map<PackId, std::uint32_t> indices_;
 };
 
-// Packs in the map must be named (no provisional ids) except the one given as `self`, which is
-// stored as zero.
+// A kMap frame. Packs in the map must be named: no provisional ids. Error(kInternal) when the map
+// is not well-formed.
 base::Bytes EncodePageMap(const PageMap& map);
 PageMap DecodePageMap(
     base::ByteView bytes);  // Error(kCorrupt): also holes, overlaps, indices out of range
+
+// The runs alone, as an inline map holds them; the packs stand in the tree frame's table.
+void WritePageRuns(base::ByteWriter& out, const PageMap& map);
+// Fills in map.runs, given its page_count and packs, and checks the map.
+void ReadPageRuns(base::ByteReader& in, PageMap& map);
 
 }  // namespace holdfast::repo
