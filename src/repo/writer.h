@@ -60,6 +60,10 @@ class DataWriter {
   // is put.
   FrameRef AppendPages(base::ByteView pages, std::span<const std::uint64_t> hashes);
   FrameRef AppendBytes(base::ByteView bytes);  // at most kMaxFrameSize
+  // What the next Append of either kind will return: known because a full pack is put at the end of
+  // an Append, never at the start of one. Lets page maps be built while a frame is still being
+  // filled.
+  FrameRef NextFrame() const;
   // Puts the pack begun, if any.
   void Flush();
 

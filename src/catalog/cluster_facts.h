@@ -3,14 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "pg/lsn.h"
+#include "repo/snapshot.h"
 
-namespace holdfast::backup {
+namespace holdfast::catalog {
 
 struct TablespaceFacts {
   pg::Oid oid = 0;
@@ -29,8 +32,12 @@ struct ClusterFacts {
   int server_version = 0;
   std::uint32_t wal_segment_size = 0;
   bool data_checksums = false;
-  std::string start_lsn;
-  std::string stop_lsn;
+  pg::SystemIdentifier system;
+  pg::TimelineId timeline;
+  pg::Lsn start_lsn;
+  pg::Lsn stop_lsn;       // WAL up to here makes it consistent
+  base::Time start_time;  // the server's clock
+  base::Time stop_time;
   std::string backup_label;
   std::string tablespace_map;
   std::vector<TablespaceFacts> tablespaces;
@@ -45,6 +52,18 @@ struct ClusterFacts {
 };
 
 nlohmann::json ToJson(const ClusterFacts& facts);
-ClusterFacts ClusterFactsFromJson(const nlohmann::json& json);  // Error(kCorrupt)
+// Of a snapshot of kind "cluster"; Error(kCorrupt) naming the backup when a fact is missing or
+// malformed.
+ClusterFacts FactsOf(const repo::Snapshot& snapshot);
 
-}  // namespace holdfast::backup
+// Every readable cluster backup of a source with its facts, ascending by start. Damaged ones are
+// handed to `damaged`.
+struct ClusterBackup {
+  repo::Snapshot snapshot;
+  ClusterFacts facts;
+};
+std::vector<ClusterBackup> ClusterBackups(
+    const repo::Repository& repository, std::string_view source,
+    const std::function<void(const repo::BackupId&, const base::Error&)>& damaged);
+
+}  // namespace holdfast::catalog
