@@ -42,6 +42,13 @@ struct FrameInfo {
   std::uint32_t raw_size = 0;
 };
 
+// The most raw bytes a frame may have. Pages and pieces of files stay small, so that reading one costs
+// little; a map over very many packs, or the record of a huge file, must not be cut.
+inline constexpr std::uint32_t kMaxLongFrameSize = 1 << 20;
+constexpr std::uint32_t MaxFrameSize(FrameKind kind) {
+  return kind == FrameKind::kPages || kind == FrameKind::kBytes ? kMaxFrameSize : kMaxLongFrameSize;
+}
+
 // A pack's table of contents. Immutable.
 class PackFooter {
  public:
