@@ -31,4 +31,36 @@ std::vector<PackId> ReadPackTable(base::ByteReader& in, std::uint32_t limit, con
   return packs;
 }
 
+// Packs put since their last use are renamed first, so that a name given from now on finds them.
+std::uint32_t PackTableBuilder::Number(const PackId& pack) {
+  NameWhatIsPut();
+  if (const auto it = numbers_.find(pack); it != numbers_.end()) return it->second;
+  const std::optional<PackId> name = resolve_(pack);
+  const PackId& id = name ? *name : pack;
+  const auto [it, is_new] = numbers_.try_emplace(id, static_cast<std::uint32_t>(packs_.size()));
+  const std::uint32_t number = it->second;
+  if (is_new) {
+    packs_.push_back(id);
+    if (!name) being_built_.push_back(number);
+  }
+  numbers_.try_emplace(pack, number);
+  return number;
+}
+
+void PackTableBuilder::NameWhatIsPut() {
+  std::erase_if(being_built_, [&](std::uint32_t number) {
+    const std::optional<PackId> name = resolve_(packs_[number]);
+    if (!name) return false;
+    packs_[number] = *name;
+    numbers_.try_emplace(*name, number);
+    return true;
+  });
+}
+
+void PackTableBuilder::Clear() {
+  packs_.clear();
+  numbers_.clear();
+  being_built_.clear();
+}
+
 }  // namespace holdfast::repo

@@ -3,14 +3,16 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "repo/ids.h"
 #include "repo/page_map.h"
 
@@ -32,6 +34,7 @@ struct InlineContent {
 };
 struct ExtentContent {
   std::vector<Extent> extents;  // in order
+  std::vector<FrameRef> lists;  // kExtents frames that hold the extents instead, in order
   bool operator==(const ExtentContent&) const = default;
 };
 // One map for every 64 MiB of the file, in order; the last page is padded with zeros when the
@@ -48,7 +51,9 @@ struct PagedContent {
 using Content = std::variant<std::monostate, InlineContent, ExtentContent, PagedContent>;
 
 struct TreeEntry {
-  std::string path;  // relative, '/'-separated, no "." or ".."; any bytes but NUL
+  // Relative, '/'-separated, no "." or ".."; any bytes but NUL, at most kMaxPath of them. Empty for
+  // the folder that the tree stands for, which may be left out.
+  std::string path;
   FileType type = FileType::kRegular;
   std::uint32_t mode = 0;  // permission bits
   std::uint32_t uid = 0;
@@ -63,6 +68,11 @@ struct TreeEntry {
 };
 
 inline constexpr std::size_t kMaxInline = 512;
+inline constexpr std::size_t kMaxPath = 4096;
+
+// Throws Error(kind) naming the path unless the entry keeps its promises: a clean path, content
+// that fits the type and adds up to the size, every 64 MiB of a paged file with its map.
+void CheckTreeEntry(const TreeEntry& entry, base::ErrorKind kind);
 
 class MetaWriter;
 class FrameReader;
@@ -75,7 +85,9 @@ struct TreeRoot {
 };
 
 // Entries must come in ascending byte-wise order of path, all packs they refer to named or in
-// `meta`.
+// `meta`: Error(kInternal) otherwise. A record that would be long gets its maps and extents moved
+// to frames of their own. The packs that the entries name count as used (Writer::Use), those that a
+// map in a frame of its own names do not: see UsePacksOf.
 class TreeWriter {
  public:
   explicit TreeWriter(MetaWriter& meta);
