@@ -10,6 +10,8 @@
 
 namespace holdfast::codec {
 
+void Wipe(base::MutableByteView secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
 Key256 Key256::Random() {
   Key256 key;
   base::FillRandom(key.bytes_);
@@ -26,6 +28,6 @@ Key256 Key256::From(base::ByteView bytes) {
   return key;
 }
 
-Key256::~Key256() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+Key256::~Key256() { Wipe(bytes_); }
 
 }  // namespace holdfast::codec

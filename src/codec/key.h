@@ -9,6 +9,9 @@
 
 namespace holdfast::codec {
 
+// Overwrites a secret, in a way that the compiler keeps.
+void Wipe(base::MutableByteView secret);
+
 class Key256 {
  public:
   static constexpr std::size_t kSize = 32;
