@@ -4,9 +4,11 @@
 // maps, trees) and yet read no content. Every object names the epoch of the keys it was made under.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -27,14 +29,23 @@ struct EpochKeys {
 
 class Keyring {
  public:
+  // At least one epoch, ascending; otherwise Error(kCorrupt), also for keys of wrong sizes.
   Keyring(RepositoryId repository_id, std::vector<EpochKeys> epochs);
   static Keyring Generate(RepositoryId repository_id);
+  Keyring(const Keyring&) = default;
+  Keyring& operator=(const Keyring&) = default;
+  ~Keyring();
+
+  // What a host that may only add gets: no data keys, no secret seal keys.
+  Keyring AddOnly() const;
 
   // The secret payload of a key object (docs/format/keys.md).
   base::Bytes Serialize() const;
   static Keyring Parse(RepositoryId repository_id, base::ByteView payload);  // Error(kCorrupt)
 
   const RepositoryId& repository_id() const { return repository_id_; }
+  // The oldest epoch: for what must stay the same for ever.
+  const EpochKeys& first() const { return epochs_.front(); }
   // The newest epoch: new objects are made under it.
   const EpochKeys& current() const { return epochs_.back(); }
   // Throws Error(kCorrupt) for an epoch this ring does not know.
