@@ -3,6 +3,8 @@
 // segments, history files and tails are blobs.
 #pragma once
 
+#include <string_view>
+
 #include "base/bytes.h"
 #include "codec/compress.h"
 #include "repo/keyring.h"

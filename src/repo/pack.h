@@ -2,6 +2,7 @@
 // (docs/format/pack.md).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,8 +20,11 @@ namespace holdfast::repo {
 
 inline constexpr std::uint32_t kPageSize = 8192;
 inline constexpr std::uint32_t kPagesPerFrame = 16;
-inline constexpr std::uint32_t kMaxFrameSize =
-    kPageSize * kPagesPerFrame;  // raw; WAL frames: 1 MiB
+inline constexpr std::uint32_t kMaxFrameSize = kPageSize * kPagesPerFrame;  // raw, of content
+
+inline constexpr std::size_t kPackHeaderSize = 64;
+inline constexpr std::size_t kSealedKeySize = 80;
+inline constexpr std::size_t kPackTrailerSize = 24;
 
 enum class PackKind : std::uint8_t { kData = 1, kMeta = 2, kWal = 3 };
 
@@ -31,7 +35,8 @@ enum class FrameKind : std::uint8_t {
   kExtents = 4,  // long extent lists
   kTree = 5,     // tree records
   kTreeIndex = 6,
-  kWal = 7,
+  kWal = 7,   // the content of a blob of WAL
+  kBlob = 8,  // the content of any other blob
 };
 
 struct FrameInfo {
@@ -42,8 +47,9 @@ struct FrameInfo {
   std::uint32_t raw_size = 0;
 };
 
-// The most raw bytes a frame may have. Pages and pieces of files stay small, so that reading one costs
-// little; a map over very many packs, or the record of a huge file, must not be cut.
+// The most raw bytes a frame may have. Pages and pieces of files stay small, so that reading one
+// costs little; a map over very many packs, or the record of a huge file, must not be cut, and a
+// blob needs few.
 inline constexpr std::uint32_t kMaxLongFrameSize = 1 << 20;
 constexpr std::uint32_t MaxFrameSize(FrameKind kind) {
   return kind == FrameKind::kPages || kind == FrameKind::kBytes ? kMaxFrameSize : kMaxLongFrameSize;
@@ -52,6 +58,7 @@ constexpr std::uint32_t MaxFrameSize(FrameKind kind) {
 // A pack's table of contents. Immutable.
 class PackFooter {
  public:
+  // Error(kCorrupt) unless there is one hash per page.
   PackFooter(std::vector<FrameInfo> frames, std::vector<std::uint64_t> page_hashes);
   std::span<const FrameInfo> frames() const { return frames_; }
   // One per page of a kPages frame, empty for other kinds. Error(kCorrupt) for a frame that is not
@@ -72,7 +79,7 @@ struct FinishedPack {
   std::uint64_t raw_bytes = 0;
 };
 
-// Builds one pack in memory. Not thread-safe.
+// Builds one pack in memory. Not thread-safe. After an error it can only be dropped.
 class PackBuilder {
  public:
   PackBuilder(const Keyring& keyring, PackKind kind, codec::CompressionOptions compression);
@@ -80,10 +87,12 @@ class PackBuilder {
   PackBuilder(PackBuilder&&) noexcept;
 
   // Compresses, seals and appends a frame; returns its number. `page_hashes`: one per page for
-  // kPages, else empty.
+  // kPages, else empty. Error(kInternal) for a frame over its limit or with another number of
+  // hashes.
   std::uint32_t Append(FrameKind kind, base::ByteView raw,
                        std::span<const std::uint64_t> page_hashes = {});
-  std::uint64_t size() const;  // bytes so far
+  // What the pack would take if it were finished now, or a little more.
+  std::uint64_t size() const;
   std::uint32_t frame_count() const;
   FinishedPack Finish();  // once; at least one frame
 
@@ -95,28 +104,26 @@ class PackBuilder {
 // Reads frames of a pack whose bytes are given in pieces. Not thread-safe.
 class PackReader {
  public:
-  // `header`: the pack's first kPackHeaderSize bytes (plus a sealed key slot when flagged).
+  // `header`: the pack's first kPackHeaderSize + kSealedKeySize bytes, or all of a shorter pack;
+  // more does no harm. Error(kCorrupt) names the pack.
   PackReader(const Keyring& keyring, const PackId& id, base::ByteView header);
   ~PackReader();
   PackReader(PackReader&&) noexcept;
 
-  // `tail` is the end of the pack and must contain the whole footer and trailer; says how many
-  // bytes it needs when they are not all there. Error(kCorrupt) names the pack.
   struct FooterOrNeed {
     std::optional<PackFooter> footer;
-    std::uint64_t need = 0;
+    std::uint64_t need = 0;  // when there is no footer: how many bytes `tail` must have
   };
+  // `tail` is the end of the pack and must contain the whole footer and trailer; says how many
+  // bytes it needs when they are not all there. Error(kCorrupt) names the pack.
   FooterOrNeed ReadFooter(base::ByteView tail, std::uint64_t pack_size);
-  // Authenticates, opens and decompresses a frame; Error(kCorrupt) names pack and frame.
+  // Authenticates, opens and decompresses a frame; Error(kCorrupt) names pack and frame,
+  // Error(kDenied) when the ring has no key for the pack's content.
   base::Bytes OpenFrame(const PackFooter& footer, std::uint32_t frame, base::ByteView stored);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
-
-inline constexpr std::size_t kPackHeaderSize = 64;
-inline constexpr std::size_t kSealedKeySize = 80;
-inline constexpr std::size_t kPackTrailerSize = 24;
 
 }  // namespace holdfast::repo

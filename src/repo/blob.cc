@@ -1,0 +1,71 @@
+#include "repo/blob.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "codec/hash.h"
+#include "repo/container_reader.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+constexpr std::size_t kDigestSize = sizeof(codec::Digest);
+
+base::ByteView ContainerOf(base::ByteView stored) {
+  return stored.first(stored.size() - kDigestSize);
+}
+
+PackFooter ReadFooter(ContainerReader& reader, std::string_view object_name,
+                      base::ByteView container) {
+  std::optional<PackFooter> footer = reader.ReadFooter(container, container.size()).footer;
+  if (footer) return std::move(*footer);
+  throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{}: it has no footer", object_name));
+}
+
+}  // namespace
+
+base::Bytes SealBlob(const Keyring& keyring, PackKind kind, base::ByteView raw,
+                     codec::CompressionOptions compression) {
+  PackBuilder builder(keyring, kind, compression);
+  const FrameKind frame_kind = kind == PackKind::kWal ? FrameKind::kWal : FrameKind::kBlob;
+  const std::size_t frame_size = MaxFrameSize(frame_kind);
+  do {
+    const base::ByteView piece = raw.first(std::min(frame_size, raw.size()));
+    builder.Append(frame_kind, piece);
+    raw = raw.subspan(piece.size());
+  } while (!raw.empty());
+  FinishedPack pack = builder.Finish();
+  // A pack's id is the digest of its bytes.
+  pack.contents.insert(pack.contents.end(), pack.id.bytes.begin(), pack.id.bytes.end());
+  return std::move(pack.contents);
+}
+
+base::Bytes OpenBlob(const Keyring& keyring, std::string_view object_name, base::ByteView stored) {
+  if (!BlobChecksumMatches(stored)) {
+    throw base::Error(base::ErrorKind::kCorrupt,
+                      fmt::format("{}: it was altered or cut", object_name));
+  }
+  const base::ByteView container = ContainerOf(stored);
+  ContainerReader reader(keyring, std::string(object_name), container);
+  const PackFooter footer = ReadFooter(reader, object_name, container);
+  base::Bytes raw;
+  for (std::uint32_t i = 0; i < footer.frames().size(); ++i) {
+    const FrameInfo& frame = footer.frame(i);
+    base::Bytes piece =
+        reader.OpenFrame(footer, i, container.subspan(frame.offset, frame.stored_size));
+    if (footer.frames().size() == 1) return piece;
+    raw.insert(raw.end(), piece.begin(), piece.end());
+  }
+  return raw;
+}
+
+bool BlobChecksumMatches(base::ByteView stored) {
+  if (stored.size() < kDigestSize) return false;
+  return base::Equal(codec::Sha256(ContainerOf(stored)), stored.last(kDigestSize));
+}
+
+}  // namespace holdfast::repo
