@@ -1,0 +1,49 @@
+#include "storage/open.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "storage/testing/temporary_directory.h"
+
+namespace holdfast::storage {
+namespace {
+
+base::ErrorKind KindThrownBy(const std::string& url, const OpenOptions& options = {}) {
+  try {
+    OpenStorage(url, options);
+  } catch (const base::Error& error) {
+    EXPECT_FALSE(error.hints().empty());
+    return error.kind();
+  }
+  ADD_FAILURE() << url << " was opened";
+  return base::ErrorKind::kInternal;
+}
+
+TEST(OpenStorage, TakesAPathOrAFileUrlOfTheSameDirectory) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() / "with space";
+  const auto created = OpenStorage(path, {.create = true});
+  EXPECT_EQ(created->Put("a", base::AsBytes("x")), PutOutcome::kStored);
+  EXPECT_EQ(OpenStorage("file://" + path, {})->Get("a"), base::ToBytes("x"));
+  EXPECT_EQ(created->traits().description, "directory " + path);
+}
+
+TEST(OpenStorage, CreatesNothingUnasked) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() / "none";
+  EXPECT_EQ(KindThrownBy(path), base::ErrorKind::kNotFound);
+  EXPECT_EQ(KindThrownBy("file://" + path), base::ErrorKind::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
+  for (const char* url : {"", "relative", "./x", "file:", "file://", "file://host/path", "file:/x",
+                          "ftp://x/y", "https://x", "file:///a%20b", "FILE:///x"}) {
+    EXPECT_EQ(KindThrownBy(url, {.create = true}), base::ErrorKind::kUsage) << url;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::storage
