@@ -42,8 +42,9 @@ using StreamEvent = std::variant<WalData, KeepAliveMessage, TimelineEnd, Nothing
 // Not thread-safe.
 class ReplicationStream {
  public:
-  // Error(kDenied) when the server refuses replication connections (pg_hba.conf) or the role lacks
-  // REPLICATION.
+  // SqlError of kDenied when the server refuses replication connections (pg_hba.conf: SQLSTATE
+  // 28000) or the role lacks REPLICATION (42501), of kUnavailable when all WAL senders are taken
+  // (53300).
   static ReplicationStream Connect(ConnectOptions options);
   ~ReplicationStream();
   ReplicationStream(ReplicationStream&&) noexcept;
@@ -51,8 +52,12 @@ class ReplicationStream {
   SystemIdentity Identify();
   std::string TimelineHistory(TimelineId timeline);  // the .history file's content
   // No slot is bound: retention is the business of a separate slot. Error(kNotFound) when the
-  // server no longer has the WAL.
+  // server no longer has the WAL (mostly told by the first Receive), Error(kConflict) when `from`
+  // is not in the server's history.
   void Start(Lsn from, TimelineId timeline);
+  // Keepalives that request a reply are answered by the caller. Throws Error(kUnavailable) when the
+  // server ends the stream or says nothing for answer_timeout; a silent server is asked once before
+  // that. After TimelineEnd, Start may be called again.
   StreamEvent Receive(std::chrono::milliseconds wait);
   // Positions up to which WAL is written and fsynced by us; apply is reported as invalid.
   struct Positions {
@@ -74,12 +79,16 @@ struct SlotInfo {
   std::string wal_status;  // reserved, extended, unreserved, lost
   std::optional<std::int64_t> safe_wal_size;
   bool active = false;
+  bool logical = false;  // somebody else's: the calls below refuse it with Error(kConflict)
 };
 std::optional<SlotInfo> FindSlot(Connection& connection, std::string_view name);
-// Reserves WAL at once. Error(kConflict) when a logical slot has the name.
+// Reserves WAL at once. A physical slot of the name that does hold WAL is as good as a new one;
+// Error(kConflict) for any other.
 void CreateSlot(Connection& connection, std::string_view name);
-// Moves the slot forward, never backward; no-op when it is there already.
+// Moves the slot forward, never backward; no-op when it is there already. Error(kNotFound) without
+// the slot, Error(kConflict) when it holds no WAL any more or another connection uses it.
 void AdvanceSlot(Connection& connection, std::string_view name, Lsn to);
+// No-op without the slot.
 void DropSlot(Connection& connection, std::string_view name);
 
 }  // namespace holdfast::pg
