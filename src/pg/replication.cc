@@ -73,25 +73,6 @@ struct ReplicationStream::State {
          fmt::format("lost the replication connection: {}", message.substr(0, message.find('\n'))));
   }
 
-  // What the server said instead of streaming on.
-  [[noreturn]] void FailStream(const PGresult* result) {
-    streaming = false;
-    const std::string state(Field(result, PG_DIAG_SQLSTATE));
-    if (state.empty()) FailConnection();
-    const bool gone = state == kUndefinedFile;
-    const ErrorKind kind = gone                         ? ErrorKind::kNotFound
-                           : IsConnectionTrouble(state) ? ErrorKind::kUnavailable
-                           : state == "42501"           ? ErrorKind::kDenied
-                                                        : ErrorKind::kConflict;
-    SqlError error(
-        kind,
-        fmt::format("{} does not stream from {} on timeline {}: {}", connection.host_description(),
-                    FormatLsn(from), timeline.value(), Field(result, PG_DIAG_MESSAGE_PRIMARY)),
-        state);
-    if (gone) error.AddHint("take a new backup; a replication slot keeps WAL until it is received");
-    throw error;
-  }
-
   bool Wait(steady_clock::time_point deadline, bool for_writing = false) const {
     return WaitForSocket({.fd = PQsocket(handle()),
                           .for_reading = true,
@@ -120,6 +101,28 @@ struct ReplicationStream::State {
       if (PQconsumeInput(handle()) == 0) break;
     }
     return {PQgetResult(handle()), &PQclear};
+  }
+
+  // `result` is what the server said instead of streaming on.
+  [[noreturn]] void FailStream(const PGresult* result) {
+    streaming = false;
+    // The rest of the exchange, so that another Start can follow.
+    while (NextResult()) {
+    }
+    const std::string state(Field(result, PG_DIAG_SQLSTATE));
+    if (state.empty()) FailConnection();
+    const bool gone = state == kUndefinedFile;
+    const ErrorKind kind = gone                         ? ErrorKind::kNotFound
+                           : IsConnectionTrouble(state) ? ErrorKind::kUnavailable
+                           : state == "42501"           ? ErrorKind::kDenied
+                                                        : ErrorKind::kConflict;
+    SqlError error(
+        kind,
+        fmt::format("{} does not stream from {} on timeline {}: {}", connection.host_description(),
+                    FormatLsn(from), timeline.value(), Field(result, PG_DIAG_MESSAGE_PRIMARY)),
+        state);
+    if (gone) error.AddHint("take a new backup; a replication slot keeps WAL until it is received");
+    throw error;
   }
 
   // A result set with the next timeline and where it begins, then the end of the command.
@@ -251,8 +254,6 @@ void ReplicationStream::Start(Lsn from, TimelineId timeline) {
       state.ended = state.TakeTimelineEnd(result.get());
       return;
     default:
-      while (state.NextResult()) {
-      }
       state.FailStream(result.get());
   }
 }

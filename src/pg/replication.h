@@ -52,8 +52,8 @@ class ReplicationStream {
   SystemIdentity Identify();
   std::string TimelineHistory(TimelineId timeline);  // the .history file's content
   // No slot is bound: retention is the business of a separate slot. Error(kNotFound) when the
-  // server no longer has the WAL (mostly told by the first Receive), Error(kConflict) when `from`
-  // is not in the server's history.
+  // server no longer has the WAL and Error(kConflict) when it never had it: `from` is beyond
+  // its end or the timeline is not in its history. Both are told here or by the first Receive.
   void Start(Lsn from, TimelineId timeline);
   // Keepalives that request a reply are answered by the caller. Throws Error(kUnavailable) when the
   // server ends the stream or says nothing for answer_timeout; a silent server is asked once before

@@ -68,6 +68,10 @@ std::string ReadText(const fs::path& path) {
   return text.str();
 }
 
+const char* ModeName(LiveCluster::StopMode mode) {
+  return mode == LiveCluster::StopMode::kFast ? "fast" : "immediate";
+}
+
 // In the child, between fork and exec: async-signal-safe calls only.
 [[noreturn]] void Exec(const User& user, const char* log, char* const* arguments) {
   const int fd = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
@@ -120,8 +124,18 @@ void LiveCluster::Start() {
 }
 
 void LiveCluster::Stop(StopMode mode) {
-  Command({"pg_ctl", "stop", "-w", "-t", "60", "-D", data_directory(), "-m",
-           mode == StopMode::kFast ? "fast" : "immediate"});
+  Command({"pg_ctl", "stop", "-w", "-t", "60", "-D", data_directory(), "-m", ModeName(mode)});
+}
+
+void LiveCluster::RequestStop(StopMode mode) {
+  Command({"pg_ctl", "stop", "-W", "-D", data_directory(), "-m", ModeName(mode)});
+}
+
+void LiveCluster::AwaitStop() {
+  // The server removes the file as its last deed.
+  for (int i = 0; i < 600 && fs::exists(data_directory() / "postmaster.pid"); ++i) {
+    ::usleep(100'000);
+  }
 }
 
 fs::path LiveCluster::MakeFolder(std::string_view name) const {
@@ -129,6 +143,11 @@ fs::path LiveCluster::MakeFolder(std::string_view name) const {
   fs::create_directories(folder);
   GiveToServer(folder);
   return folder;
+}
+
+void LiveCluster::MakeServerFile(const fs::path& path, std::string_view contents) const {
+  std::ofstream(root_ / path) << contents;
+  GiveToServer(root_ / path);
 }
 
 ConnectOptions LiveCluster::connect() const {
@@ -146,10 +165,15 @@ ConnectOptions LiveCluster::connect_tcp() const {
 
 void LiveCluster::Run(const std::vector<std::string>& statements) const {
   Connection connection = Open();
+  connection.Query("SET search_path = public");
   for (const std::string& statement : statements) connection.Query(statement);
 }
 
-std::string LiveCluster::Value(const std::string& sql) const { return Open().QueryValue(sql); }
+std::string LiveCluster::Value(const std::string& sql) const {
+  Connection connection = Open();
+  connection.Query("SET search_path = public");
+  return connection.QueryValue(sql);
+}
 
 void LiveCluster::Command(const std::vector<std::string>& arguments) const {
   const std::string program = BinDirectory() / arguments.at(0);

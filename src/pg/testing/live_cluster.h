@@ -31,11 +31,16 @@ class LiveCluster {
   void Start();
   enum class StopMode { kFast, kImmediate };
   void Stop(StopMode mode);
+  // As Stop, in two steps.
+  void RequestStop(StopMode mode);
+  void AwaitStop();
 
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path data_directory() const { return root_ / "data"; }
   // A folder that the server may write to, for a tablespace.
   std::filesystem::path MakeFolder(std::string_view name) const;
+  // A file of the server's own, relative to root().
+  void MakeServerFile(const std::filesystem::path& path, std::string_view contents) const;
   int port() const { return port_; }
 
   // Over the Unix socket as the superuser postgres.
