@@ -110,7 +110,7 @@ TEST_F(FileTest, TellsAMissingFileFromAnUnreadableOne) {
 }
 
 TEST_F(FileTest, ReadsFilesOfAnySizeAndOfNone) {
-  for (const std::size_t size : {0, 1, 4095, 4096, 4097, 1'000'000}) {
+  for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 1'000'000U}) {
     Bytes contents(size);
     for (std::size_t i = 0; i < size; ++i) contents[i] = static_cast<std::uint8_t>(i * 7);
     WriteFileDurably(directory_ / "f", contents);

@@ -136,8 +136,9 @@ PutOutcome DirectoryStorage::Put(std::string_view name, base::ByteView contents)
 
 // Empty when the folder or the temporary file was removed meanwhile.
 std::optional<PutOutcome> DirectoryStorage::TryPut(std::string_view name, base::ByteView contents) {
-  const auto [folder_name, segment] = Split(name);
-  const auto folders = tree_.OpenOrCreate(folder_name, options_.folder_mode);
+  const SplitName split = Split(name);
+  const std::string_view segment = split.segment;  // clang 14: lambdas capture no bindings
+  const auto folders = tree_.OpenOrCreate(split.folder, options_.folder_mode);
   if (!folders) return std::nullopt;
   const base::File& folder = folders->back();
   const auto existing = [&]() -> std::optional<PutOutcome> {

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <functional>
-#include <ranges>
 
 namespace holdfast::storage {
 
@@ -197,7 +196,7 @@ void SyncFolder(const base::File& folder) {
 }
 
 void SyncFolders(const std::vector<base::File>& folders) {
-  for (const base::File& folder : folders | std::views::reverse) SyncFolder(folder);
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) SyncFolder(*folder);
 }
 
 }  // namespace holdfast::storage

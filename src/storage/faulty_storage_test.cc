@@ -108,7 +108,7 @@ TEST_F(FaultyStorageTest, ListsThePastOrAPart) {
   storage_.Inject({.kind = FaultKind::kStaleListing, .verb = Verb::kList});
   EXPECT_THAT(Names(storage_), ElementsAre("a", "b"));
   EXPECT_THAT(Names(storage_), ElementsAre("b", "c"));
-  for (const std::uint64_t count : {0, 1, 2, 9}) {
+  for (const std::uint64_t count : {0U, 1U, 2U, 9U}) {
     storage_.ClearFaults();
     storage_.Inject({.kind = FaultKind::kTruncate, .verb = Verb::kList, .byte = count});
     std::uint64_t given = 0;

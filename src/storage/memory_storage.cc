@@ -37,7 +37,8 @@ PutOutcome MemoryStorage::Put(std::string_view name, base::ByteView contents) {
   auto copy = std::make_shared<const base::Bytes>(contents.begin(), contents.end());
   return objects_.With([&](Objects& objects) {
     CheckFolders(objects, name);
-    const bool added = objects.try_emplace(std::string(name), std::move(copy), clock_.Now()).second;
+    const bool added =
+        objects.try_emplace(std::string(name), Object{std::move(copy), clock_.Now()}).second;
     return added ? PutOutcome::kStored : PutOutcome::kAlreadyThere;
   });
 }
