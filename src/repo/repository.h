@@ -2,12 +2,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/key.h"
 #include "codec/password.h"
 #include "repo/keyring.h"
 #include "storage/storage.h"
@@ -17,6 +18,7 @@ namespace holdfast::repo {
 // What unlocks a key object.
 struct Passphrase {
   std::string text;
+  ~Passphrase();  // overwrites the text
 };
 struct KeyFile {
   codec::Key256 secret;
@@ -30,22 +32,32 @@ using Unlock = std::variant<Passphrase, KeyFile>;
 struct KeyInfo {
   std::string id;
   std::string label;
-  std::string kind;  // "passphrase" or "key-file"
+  // "passphrase" or "key-file"; "damaged" when it cannot be read, "leftover" when it is of an
+  // interrupted Create and opens nothing.
+  std::string kind;
   base::Time created;
   bool opened_this = false;
 };
 
 struct CreateOptions {
-  std::string key_label;
-  codec::PasswordCost password_cost;  // tests make it cheap
+  std::string key_label = {};
+  codec::PasswordCost password_cost = {};  // tests make it cheap
+};
+
+// What a repository uses beyond format 1, by what a program must know it for.
+struct Features {
+  std::vector<std::string> read;
+  std::vector<std::string> write;
+  std::vector<std::string> prune;
 };
 
 // Thread-safe.
 class Repository {
  public:
   // Puts the key object, then the config object: the config is the commit marker of a repository.
-  // Refuses, with Error(kConflict), a storage that holds a repository (also an unfinished one, told
-  // apart) or anything else.
+  // Refuses, with Error(kConflict), a storage that holds a repository or anything else. Where only
+  // keys are found, an earlier Create was interrupted: it is completed with new keys, and the old
+  // key objects, which open nothing, stay as leftovers.
   static Repository Create(std::shared_ptr<storage::Storage> storage, base::Clock& clock,
                            const Unlock& unlock, const CreateOptions& options);
   // Error(kNotFound): no repository here; kCorrupt: config or keys altered; kUsage with "wrong
@@ -59,20 +71,27 @@ class Repository {
   base::Clock& clock() const { return *clock_; }
   const Keyring& keyring() const { return *keyring_; }
 
+  // Error(kUsage) when the repository uses a feature that a program must know to write to it, or to
+  // prune it, and this one does not.
+  void CheckMayWrite() const;
+  void CheckMayPrune() const;
+
   std::vector<KeyInfo> ListKeys() const;
   std::string AddKey(const Unlock& unlock,
                      const CreateOptions& options);  // returns the new key's id
-  // Refuses to remove the last key, and the key that opened this session.
+  // Error(kConflict) for the last key and for the key that opened this session, Error(kNotFound)
+  // when there is no such key. Damaged keys and leftovers can be removed too.
   void RemoveKey(std::string_view key_id);
 
  private:
-  Repository(std::shared_ptr<storage::Storage> storage, base::Clock& clock, Keyring keyring,
-             std::string key_id);
+  struct Opened;
+  Repository(std::shared_ptr<storage::Storage> storage, base::Clock& clock, Opened opened);
 
   std::shared_ptr<storage::Storage> storage_;
   base::Clock* clock_;
   std::shared_ptr<const Keyring> keyring_;
   std::string key_id_;
+  Features features_;
 };
 
 // Reads and checks the config object without any key: for key-less verification. Its id.
