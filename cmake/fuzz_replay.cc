@@ -1,5 +1,5 @@
-// Replays a fuzzer's corpus as an ordinary test where libFuzzer is not linked: every file named, or in a folder named,
-// is fed to the fuzzer once.
+// Replays a fuzzer's corpus as an ordinary test where libFuzzer is not linked: every file named, or
+// in a folder named, is fed to the fuzzer once.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
