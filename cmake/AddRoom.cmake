@@ -13,6 +13,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(holdfast_warnings INTERFACE
     -Wno-null-dereference -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
     -Wno-maybe-uninitialized -Wno-dangling-pointer)
+else()
+  # GCC's -Wconversion does not include it in C++: both compilers hold us to the same.
+  target_compile_options(holdfast_warnings INTERFACE -Wno-sign-conversion)
 endif()
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_warnings INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer
