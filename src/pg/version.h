@@ -26,7 +26,7 @@ class MajorVersion {
   friend constexpr auto operator<=>(MajorVersion, MajorVersion) = default;
 
  private:
-  explicit MajorVersion(std::uint32_t number) : number_(number) {}
+  explicit constexpr MajorVersion(std::uint32_t number) : number_(number) {}
   std::uint32_t number_;
 };
 
