@@ -22,7 +22,7 @@ ROWS = [
     {"cli", "server"},
     {"jobs"},
     {"backup", "restore", "upkeep", "mount"},
-    {"wal"},
+    {"wal", "catalog"},
     {"repo", "pg", "mysql", "docker"},
     {"storage", "codec", "config"},
     {"base"},
