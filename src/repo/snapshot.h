@@ -6,7 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -58,6 +60,14 @@ struct PlainSnapshot {
   std::optional<LogRange> log;
   std::uint64_t pack_count = 0;
 };
+
+// What stands under snapshots/, tombstoned or not. `foreign`: object names that are neither.
+struct SnapshotListing {
+  std::set<BackupId> snapshots;
+  std::set<BackupId> tombstones;
+  std::vector<std::string> foreign;
+};
+SnapshotListing ListSnapshotObjects(storage::Storage& storage, std::string_view source = {});
 
 // Every snapshot object of `source` (all sources when empty) that is not tombstoned, ascending by
 // source and name.

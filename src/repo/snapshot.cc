@@ -1,0 +1,155 @@
+#include "repo/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "repo/snapshot_codec.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// Enough for the head of any but a huge cluster's snapshot: lists need no pack list.
+constexpr std::uint64_t kHeadGuess = 64 * base::kKiB;
+constexpr std::string_view kTombstoneSuffix = ".del";
+
+Error NoSuchBackup(const BackupId& id) {
+  return {ErrorKind::kNotFound, fmt::format("there is no backup {}", id.ToString())};
+}
+
+struct LoadedHead {
+  SnapshotHead head;
+  base::Bytes start;
+};
+
+LoadedHead LoadHead(storage::Storage& storage, const BackupId& id) {
+  std::uint64_t length = kHeadGuess;
+  while (true) {
+    std::optional<base::Bytes> start = storage.GetRange(SnapshotObject(id), 0, length);
+    if (!start) throw NoSuchBackup(id);
+    SnapshotHeadOrNeed parsed = ParseSnapshotHead(id, *start);
+    if (parsed.head) return {std::move(*parsed.head), std::move(*start)};
+    if (start->size() < length) {
+      throw Error(ErrorKind::kCorrupt, fmt::format("backup {} was cut short", id.ToString()));
+    }
+    length = parsed.need;
+  }
+}
+
+std::string SnapshotsPrefix(std::string_view source) {
+  if (source.empty()) return std::string(kSnapshotsPrefix);
+  CheckSourceName(source);
+  return fmt::format("{}{}/", kSnapshotsPrefix, source);
+}
+
+std::optional<BackupId> ParseId(std::string_view text) {
+  try {
+    return BackupId::Parse(text);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+bool CanBeHandedOn(ErrorKind kind) {
+  return kind == ErrorKind::kCorrupt || kind == ErrorKind::kUsage;
+}
+
+}  // namespace
+
+SnapshotListing ListSnapshotObjects(storage::Storage& storage, std::string_view source) {
+  SnapshotListing listing;
+  storage.List(SnapshotsPrefix(source), "", [&](const storage::ObjectInfo& object) {
+    std::string_view name = std::string_view(object.name).substr(kSnapshotsPrefix.size());
+    const bool tombstone = name.ends_with(kTombstoneSuffix);
+    if (tombstone) name.remove_suffix(kTombstoneSuffix.size());
+    const std::optional<BackupId> id = ParseId(name);
+    if (!id) {
+      listing.foreign.push_back(object.name);
+    } else {
+      (tombstone ? listing.tombstones : listing.snapshots).insert(*id);
+    }
+  });
+  return listing;
+}
+
+std::vector<BackupId> ListBackups(const Repository& repository, std::string_view source) {
+  const SnapshotListing listing = ListSnapshotObjects(repository.storage(), source);
+  std::vector<BackupId> backups;
+  std::ranges::set_difference(listing.snapshots, listing.tombstones, std::back_inserter(backups));
+  return backups;
+}
+
+std::vector<std::string> ListSources(const Repository& repository) {
+  std::vector<std::string> sources;
+  for (BackupId& id : ListBackups(repository)) {
+    if (sources.empty() || sources.back() != id.source) sources.push_back(std::move(id.source));
+  }
+  return sources;
+}
+
+Snapshot ReadSnapshot(const Repository& repository, const BackupId& id) {
+  const LoadedHead loaded = LoadHead(repository.storage(), id);
+  return OpenSnapshot(repository.keyring(), loaded.head, loaded.start);
+}
+
+std::vector<Snapshot> ReadSnapshots(
+    const Repository& repository, std::string_view source,
+    const std::function<void(const BackupId&, const base::Error&)>& damaged) {
+  std::vector<Snapshot> snapshots;
+  for (const BackupId& id : ListBackups(repository, source)) {
+    try {
+      snapshots.push_back(ReadSnapshot(repository, id));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kNotFound) continue;  // pruned since it was listed
+      // A store that does not answer says nothing about the backup.
+      if (!damaged || !CanBeHandedOn(error.kind())) throw;
+      damaged(id, error);
+    }
+  }
+  std::ranges::stable_sort(snapshots, {}, [](const Snapshot& s) { return s.facts.started; });
+  return snapshots;
+}
+
+std::vector<ShortPackId> ReadPackList(storage::Storage& storage, const BackupId& id) {
+  const std::optional<base::Bytes> object = storage.Get(SnapshotObject(id));
+  if (!object) throw NoSuchBackup(id);
+  return ParsePackList(id, *object);
+}
+
+PlainSnapshot ReadPlainSnapshot(storage::Storage& storage, const BackupId& id) {
+  return LoadHead(storage, id).head.plain;
+}
+
+BackupId ResolveBackup(const Repository& repository, std::string_view text) {
+  const auto not_found = [&] {
+    return Error(ErrorKind::kNotFound, fmt::format("no backup is called '{}'", text),
+                 {"see the list of backups"});
+  };
+  const std::size_t slash = text.find('/');
+  const std::string_view source = text.substr(0, slash == std::string_view::npos ? 0 : slash);
+  if (text.empty()) throw not_found();
+  const std::vector<BackupId> backups = ListBackups(repository, source);
+  if (slash != std::string_view::npos && text.substr(slash + 1) == "latest") {
+    if (backups.empty()) throw not_found();
+    return backups.back();
+  }
+  std::vector<BackupId> matches;
+  std::ranges::copy_if(backups, std::back_inserter(matches), [&](const BackupId& id) {
+    return id.ToString().starts_with(text) || id.name.starts_with(text);
+  });
+  if (matches.empty()) throw not_found();
+  if (matches.size() > 1) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("'{}' could be {} backups, {} and {} among them", text, matches.size(),
+                            matches.front().ToString(), matches.back().ToString()),
+                {"give more of the name"});
+  }
+  return matches.front();
+}
+
+}  // namespace holdfast::repo
