@@ -29,6 +29,8 @@ class FrameReader {
   std::shared_ptr<const PackFooter> Footer(const PackId& pack);
   // One frame, cached.
   std::shared_ptr<const base::Bytes> Read(const FrameRef& ref);
+  // The same, but a frame of another kind is Error(kCorrupt).
+  std::shared_ptr<const base::Bytes> ReadKind(const FrameRef& ref, FrameKind kind);
   // Several frames of one pack (ascending, no repeats) with few requests: near ranges are read as
   // one, at most 8 MiB at once. Not cached.
   void ReadMany(const PackId& pack, std::span<const std::uint32_t> frames,
@@ -36,6 +38,11 @@ class FrameReader {
 
   // The map of a part, wherever it is stored.
   PageMap Map(const PagedContent::Part& part);
+  // The extents of a file, wherever they are stored, in order.
+  void ForEachExtent(const ExtentContent& content, const std::function<void(const Extent&)>& visit);
+  // The content of a file that has no pages, piece by piece, in order. What was visited is not to
+  // be trusted until it returns: a wrong length is found at the end.
+  void ReadContent(const TreeEntry& entry, const std::function<void(base::ByteView)>& visit);
   // The whole content of a small file (inline or extents).
   base::Bytes Content(const TreeEntry& entry);
 

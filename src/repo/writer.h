@@ -35,16 +35,18 @@ struct WriterStats {
 // The names of packs: provisional while they are being built, final once put. Thread-safe.
 class PackNames {
  public:
+  PackNames();
   PackId NewProvisional();
   void Bind(const PackId& provisional, const PackId& final_id);
   // The final id; empty while the pack is being built. Ids that are not provisional are final.
   std::optional<PackId> Resolve(const PackId& id) const;
+  // The final id; Error(kInternal) while the pack is being built.
+  PackId Named(const PackId& id) const;
   // Replaces every provisional id; Error(kInternal) when one is still being built.
   void Name(PageMap& map) const;
   void Name(ExtentContent& content) const;
 
  private:
-  // ...
   struct State;
   std::shared_ptr<State> state_;
 };
@@ -84,6 +86,7 @@ class MetaWriter {
   using Translate = std::function<PackId(const PackId&)>;
   FrameRef AppendWith(FrameKind kind, const std::function<base::Bytes(const Translate&)>& encode);
   void Flush();
+  Writer& writer();
 
  private:
   struct State;
@@ -106,9 +109,11 @@ class Writer {
 
   // Renews the lease when it is due. Call it now and then from any thread.
   void KeepAlive();
-  // A pack of earlier backups that this one refers to. Thread-safe. Error(kConflict) when it is
-  // condemned.
+  // A pack of earlier backups that this one refers to; own packs count without it. Thread-safe.
+  // Error(kConflict) when it is condemned.
   void Use(const PackId& pack);
+  // Must what lies in this pack be stored again? As of when the writer was made. Thread-safe.
+  bool IsCondemned(const PackId& pack) const;
 
   // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks
   // once more. The draft's pack list, sequence and previous hash are filled in here.

@@ -1,0 +1,125 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "repo/frame_reader.h"
+#include "repo/tree.h"
+#include "repo/tree_codec.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// One tree frame being read; the decoder looks into the frame.
+struct OpenGroup {
+  std::shared_ptr<const base::Bytes> frame;
+  TreeGroupDecoder decoder;
+};
+
+}  // namespace
+
+struct TreeReader::State {
+  FrameReader& frames;
+  const TreeRoot root;
+
+  std::optional<std::vector<TreeIndexEntry>> index;
+  std::optional<OpenGroup> group;
+  std::size_t next_group = 0;
+  std::uint64_t entries = 0;
+  std::optional<std::string> last_path;
+
+  // All index frames: about 80 bytes for every 512 files.
+  const std::vector<TreeIndexEntry>& Index() {
+    if (index) return *index;
+    std::vector<TreeIndexEntry> all;
+    for (const FrameRef& ref : root.index_frames) {
+      const auto frame = frames.ReadKind(ref, FrameKind::kTreeIndex);
+      for (TreeIndexEntry& entry : DecodeTreeIndex(*frame, ref.pack)) {
+        if (!all.empty() && entry.first_path <= all.back().first_path) {
+          throw Error(ErrorKind::kCorrupt, "a tree's index is not in order");
+        }
+        all.push_back(std::move(entry));
+      }
+    }
+    index = std::move(all);
+    return *index;
+  }
+
+  OpenGroup Open(const FrameRef& ref) {
+    auto frame = frames.ReadKind(ref, FrameKind::kTree);
+    TreeGroupDecoder decoder(*frame, ref.pack);
+    return {std::move(frame), std::move(decoder)};
+  }
+
+  void CheckFirst(const TreeEntry& entry) {
+    if (entry.path != Index()[next_group - 1].first_path) {
+      throw Error(ErrorKind::kCorrupt, "a tree frame does not begin where its index says");
+    }
+  }
+
+  void CheckOrder(const TreeEntry& entry) {
+    if (last_path && entry.path <= *last_path) {
+      throw Error(ErrorKind::kCorrupt, "a tree is not in order");
+    }
+    last_path = entry.path;
+  }
+
+  std::optional<TreeEntry> Next() {
+    bool first = false;
+    while (true) {
+      if (!group) {
+        if (next_group == Index().size()) return End();
+        group = Open(Index()[next_group++].frame);
+        first = true;
+      }
+      if (std::optional<TreeEntry> entry = group->decoder.Next()) {
+        if (first) CheckFirst(*entry);
+        CheckOrder(*entry);
+        ++entries;
+        return entry;
+      }
+      if (first) throw Error(ErrorKind::kCorrupt, "a tree frame is empty");
+      group.reset();
+    }
+  }
+
+  std::optional<TreeEntry> End() const {
+    if (entries != root.entry_count) {
+      throw Error(ErrorKind::kCorrupt,
+                  fmt::format("a tree has {} entries instead of {}", entries, root.entry_count));
+    }
+    return std::nullopt;
+  }
+
+  std::optional<TreeEntry> Find(std::string_view path) {
+    const auto after = std::ranges::upper_bound(Index(), path, {}, [](const TreeIndexEntry& entry) {
+      return std::string_view(entry.first_path);
+    });
+    if (after == Index().begin()) return std::nullopt;
+    OpenGroup found = Open(std::prev(after)->frame);
+    while (std::optional<TreeEntry> entry = found.decoder.Next()) {
+      if (entry->path == path) return entry;
+      if (entry->path > path) break;
+    }
+    return std::nullopt;
+  }
+};
+
+TreeReader::TreeReader(FrameReader& frames, TreeRoot root)
+    : state_(new State{.frames = frames,
+                       .root = std::move(root),
+                       .index = std::nullopt,
+                       .group = std::nullopt,
+                       .last_path = std::nullopt}) {}
+TreeReader::~TreeReader() = default;
+
+std::optional<TreeEntry> TreeReader::Next() { return state_->Next(); }
+
+std::optional<TreeEntry> TreeReader::Find(std::string_view path) { return state_->Find(path); }
+
+}  // namespace holdfast::repo

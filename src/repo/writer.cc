@@ -1,0 +1,199 @@
+#include "repo/writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "repo/snapshot_codec.h"
+#include "repo/writer_state.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// The snapshot is put within this time, on the store's clock, after the packs were looked at: far
+// less than prune waits between condemning a pack and deleting it.
+constexpr base::Duration kMaxCheckAge = std::chrono::minutes(15);
+constexpr int kMaxChecks = 3;
+
+LeaseDraft LeaseOf(const WriterOptions& options) {
+  LeaseDraft draft{.kind = "backup", .pins = {}, .log = options.log_start};
+  if (options.parent) draft.pins.push_back(*options.parent);
+  return draft;
+}
+
+// After the lease was put: from then on, prune spares it.
+void CheckParent(storage::Storage& storage, const BackupId& parent) {
+  const auto refuse = [&](std::string_view why) {
+    throw Error(ErrorKind::kConflict,
+                fmt::format("the parent backup {} {}", parent.ToString(), why));
+  };
+  if (!storage.Stat(SnapshotObject(parent))) refuse("is gone");
+  if (storage.Stat(TombstoneObject(parent))) refuse("is being deleted");
+}
+
+struct ChainEnd {
+  std::uint64_t sequence = 0;
+  std::optional<codec::Digest> digest;
+};
+
+// The source's snapshot with the highest sequence number, tombstoned ones too: names are in the
+// order of a clock that may have been set back. One that cannot be read cannot be counted; that
+// must not stop new backups.
+ChainEnd FindChainEnd(const Repository& repository, std::string_view source) {
+  ChainEnd end;
+  std::optional<BackupId> last;
+  for (const BackupId& id : ListSnapshotObjects(repository.storage(), source).snapshots) {
+    try {
+      const std::uint64_t sequence = ReadSnapshot(repository, id).sequence;
+      if (last && sequence < end.sequence) continue;
+      end.sequence = sequence;
+      last = id;
+    } catch (const Error& error) {
+      const ErrorKind kind = error.kind();
+      if (kind == ErrorKind::kCorrupt || kind == ErrorKind::kUsage ||
+          kind == ErrorKind::kNotFound) {
+        continue;
+      }
+      throw;
+    }
+  }
+  if (!last) return end;
+  if (const auto object = repository.storage().Get(SnapshotObject(*last))) {
+    end.digest = codec::Sha256(*object);
+  }
+  return end;
+}
+
+std::vector<ShortPackId> ShortIds(const NeededPacks& needed) {
+  std::vector<ShortPackId> ids;
+  ids.reserve(needed.size());
+  for (const auto& [pack, size] : needed) ids.push_back(ShortPackId::Of(pack));
+  const auto repeated = std::ranges::unique(ids);
+  ids.erase(repeated.begin(), repeated.end());
+  return ids;
+}
+
+// Already there: by an attempt of ours whose answer was lost, or somebody else's.
+void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView contents) {
+  const std::string object = SnapshotObject(id);
+  if (storage.Put(object, contents) == storage::PutOutcome::kStored) return;
+  const std::optional<base::Bytes> there = storage.Get(object);
+  if (there && base::Equal(*there, contents)) return;
+  throw Error(ErrorKind::kConflict,
+              fmt::format("there is another backup called {} already", id.ToString()));
+}
+
+void Withdraw(storage::Storage& storage, const BackupId& id, Error& why) {
+  try {
+    (void)storage.Put(TombstoneObject(id), {});
+  } catch (const Error& error) {
+    why.AddHint(fmt::format("backup {} is listed, but cannot be restored: delete it ({})",
+                            id.ToString(), error.message()));
+  }
+}
+
+}  // namespace
+
+Writer::State::State(Writer& writer, const Repository& repository_in, WriterOptions options_in)
+    : repository(repository_in), options(std::move(options_in)), meta(writer) {}
+
+void Writer::State::PutPack(const PackId& provisional, FinishedPack pack) {
+  // Already there is fine: the name is the hash of the bytes.
+  const storage::PutOutcome outcome = repository.storage().Put(PackObject(pack.id), pack.contents);
+  {
+    const std::scoped_lock lock(mutex);
+    needed[pack.id] = pack.contents.size();
+    ++stats.packs;
+    if (outcome == storage::PutOutcome::kStored) stats.bytes_stored += pack.contents.size();
+  }
+  names.Bind(provisional, pack.id);
+}
+
+Writer::Writer(const Repository& repository, WriterOptions options)
+    : state_(std::make_unique<State>(*this, repository, std::move(options))) {
+  storage::Storage& storage = repository.storage();
+  state_->lease.emplace(repository, LeaseOf(state_->options));
+  if (state_->options.parent) CheckParent(storage, *state_->options.parent);
+  state_->condemned.Refresh(storage);
+}
+
+Writer::~Writer() = default;
+
+MetaWriter& Writer::meta() { return state_->meta; }
+PackNames& Writer::names() { return state_->names; }
+const WriterOptions& Writer::options() const { return state_->options; }
+
+WriterStats Writer::stats() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->stats;
+}
+
+void Writer::KeepAlive() {
+  if (state_->lease) state_->lease->KeepAlive();
+}
+
+void Writer::Use(const PackId& pack) {
+  if (pack.IsSelf()) throw Error(ErrorKind::kInternal, "a backup uses a pack without a name");
+  const std::scoped_lock lock(state_->mutex);
+  if (state_->needed.contains(pack)) return;
+  if (state_->condemned.Contains(pack)) {
+    throw Error(ErrorKind::kConflict, fmt::format("pack {} is condemned", pack.ToHex()));
+  }
+  state_->needed.emplace(pack, std::nullopt);
+}
+
+bool Writer::IsCondemned(const PackId& pack) const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->condemned.Contains(pack);
+}
+
+Snapshot Writer::Commit(SnapshotDraft draft) {
+  State& state = *state_;
+  storage::Storage& storage = state.repository.storage();
+  const BackupId& id = state.options.id;
+  state.meta.Flush();
+  for (FrameRef& ref : draft.tree.index_frames) {
+    ref.pack = state.names.Named(ref.pack);
+    Use(ref.pack);
+  }
+  const std::scoped_lock lock(state.mutex);
+  const std::vector<ShortPackId> packs = ShortIds(state.needed);
+  const ChainEnd end = FindChainEnd(state.repository, id.source);
+  const Snapshot snapshot{.id = id,
+                          .facts = std::move(draft),
+                          .sequence = end.sequence + 1,
+                          .previous = end.digest,
+                          .pack_count = packs.size()};
+  const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
+
+  for (int checks = 1;; ++checks) {
+    const base::Time begun = storage.StoreTime();
+    CheckNeededPacks(storage, state.condemned, state.needed);
+    if (storage.StoreTime() - begun <= kMaxCheckAge) break;
+    if (checks == kMaxChecks) {
+      throw Error(ErrorKind::kUnavailable, "looking at the repository's packs takes too long");
+    }
+  }
+  PutSnapshot(storage, id, contents);
+  // A machine that was suspended since the check may have published too late: look once more.
+  try {
+    CheckNeededPacks(storage, state.condemned, state.needed);
+  } catch (Error& error) {
+    if (error.kind() == ErrorKind::kConflict) {
+      Withdraw(storage, id, error);
+    } else {
+      error.AddContext(
+          fmt::format("backup {} is published, but could not be checked once more", id.ToString()));
+    }
+    throw;
+  }
+  state.lease.reset();
+  return snapshot;
+}
+
+}  // namespace holdfast::repo
