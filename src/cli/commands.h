@@ -1,0 +1,23 @@
+// The table of commands.
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+
+namespace holdfast::cli {
+
+Command ConfigShowCommand();
+Command ConfigCheckCommand();
+Command InitCommand();
+Command KeyAddCommand();
+Command KeyListCommand();
+Command KeyRemoveCommand();
+
+// In the order of `holdfast --help`.
+std::vector<Command> Commands();
+
+// What the words say that only lead to further words: "wal", "key", "config".
+std::string_view GroupPurpose(std::string_view group);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,48 @@
+#include "cli/exit_code.h"
+
+#include <algorithm>
+
+namespace holdfast::cli {
+
+ExitCode ExitCodeOf(base::ErrorKind kind) {
+  switch (kind) {
+    case base::ErrorKind::kUsage:
+      return ExitCode::kUsage;
+    case base::ErrorKind::kNotFound:
+      return ExitCode::kNotFound;
+    case base::ErrorKind::kConflict:
+      return ExitCode::kRefused;
+    case base::ErrorKind::kDenied:
+    case base::ErrorKind::kUnavailable:
+      return ExitCode::kUnavailable;
+    case base::ErrorKind::kCorrupt:
+      return ExitCode::kCorrupt;
+    case base::ErrorKind::kCancelled:
+      return ExitCode::kInterrupted;
+    case base::ErrorKind::kInternal:
+      break;
+  }
+  return ExitCode::kInternal;
+}
+
+std::string_view ExitCodesHelp() {
+  return "Exit codes: 0 done; 1 done, but something needs attention; 2 usage or configuration;\n"
+         "  3 not found; 4 refused; 5 source or storage unavailable; 6 corrupt data found;\n"
+         "  7 interrupted; 70 internal error";
+}
+
+std::string_view FetchExitCodesHelp() {
+  return "Exit codes: 0 fetched; 1 the file does not exist in the archive; 126 anything else went\n"
+         "  wrong, also usage: recovery must not take that for the end of the log";
+}
+
+bool IsWalFetch(const std::vector<std::string>& arguments) {
+  const auto wal = std::find(arguments.begin(), arguments.end(), "wal");
+  return wal != arguments.end() && std::find(wal, arguments.end(), "fetch") != arguments.end();
+}
+
+int FailureCode(const std::vector<std::string>& arguments, ExitCode code) {
+  return IsWalFetch(arguments) ? kFetchFailed : static_cast<int>(code);
+}
+
+}  // namespace holdfast::cli

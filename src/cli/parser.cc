@@ -1,0 +1,167 @@
+#include "cli/parser.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands.h"
+#include "config/schema.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr std::string_view kGlobalHint =
+    "Global options (--config, --repository, --json, --quiet, --verbose, --no-progress) may stand\n"
+    "before or after the command; `holdfast --help` describes them.";
+
+void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
+  app.add_option("--config", options.config,
+                 "Configuration file (default: $HOLDFAST_CONFIG, ./holdfast.toml, "
+                 "/etc/holdfast/holdfast.toml)")
+      ->type_name("FILE");
+  app.add_option("--repository", options.repository,
+                 "Repository to use (default: the source's, else the first one configured)")
+      ->type_name("NAME");
+  app.add_flag("--json", options.json, "Print data as JSON");
+  app.add_flag("--quiet,-q", options.quiet, "Say nothing but warnings and errors");
+  app.add_flag("--verbose,-v", options.verbose, "Say more");
+  app.add_flag("--no-progress", options.no_progress, "Show no progress");
+  app.set_version_flag("--version", fmt::format("holdfast {}", Version()), "Print the version");
+}
+
+CLI::App& Child(CLI::App& parent, const std::string& name, const std::string& purpose) {
+  for (CLI::App* existing : parent.get_subcommands({})) {
+    if (existing->get_name() == name) return *existing;
+  }
+  CLI::App* child = parent.add_subcommand(name, purpose);
+  child->fallthrough();
+  child->set_help_flag("--help,-h", "Print this help");
+  return *child;
+}
+
+std::string Footer(const Command& command) {
+  return fmt::format("\nExample:\n  {}\n\n{}\n\n{}", command.example, command.exit_codes,
+                     kGlobalHint);
+}
+
+// The words of `command.path` become nested subcommands of `app`.
+void AddCommand(CLI::App& app, const Command& command, Action& chosen) {
+  const std::string path(command.path);
+  CLI::App* parent = &app;
+  std::string name = path;
+  if (const std::size_t space = path.find(' '); space != std::string::npos) {
+    const std::string group = path.substr(0, space);
+    parent = &Child(app, group, std::string(GroupPurpose(group)));
+    parent->require_subcommand(1);
+    parent->footer(fmt::format("\n{}\n\n{}", ExitCodesHelp(), kGlobalHint));
+    name = path.substr(space + 1);
+  }
+  CLI::App& child = Child(*parent, name, std::string(command.purpose));
+  child.footer(Footer(command));
+  if (command.hidden) child.group("");
+  child.callback([&chosen, action = command.declare(child)] { chosen = action; });
+}
+
+// The subcommand that parsing got to.
+const CLI::App& Deepest(const CLI::App& app) {
+  const CLI::App* deepest = &app;
+  for (auto parsed = deepest->get_subcommands(); !parsed.empty();
+       parsed = deepest->get_subcommands())
+    deepest = parsed.front();
+  return *deepest;
+}
+
+std::string Words(const CLI::App& app) {
+  std::string words = app.get_name();
+  for (const CLI::App* parent = app.get_parent(); parent != nullptr; parent = parent->get_parent())
+    words = parent->get_name() + " " + words;
+  return words;
+}
+
+std::vector<std::string> OptionNames(const CLI::App& deepest) {
+  std::vector<std::string> names;
+  for (const CLI::App* app = &deepest; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> CommandNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands({})) {
+    if (!child->get_group().empty()) names.push_back(child->get_name());
+  }
+  return names;
+}
+
+base::Error UnknownWord(const CLI::App& deepest, const std::string& word) {
+  const bool option = word.starts_with("-");
+  const std::vector<std::string> commands = CommandNames(deepest);
+  const std::string name = word.substr(0, word.find('='));
+  const auto near = config::Nearest(name, option ? OptionNames(deepest) : commands);
+  base::Error error(base::ErrorKind::kUsage, option ? fmt::format("unknown option {}", name)
+                                             : commands.empty()
+                                                 ? fmt::format("unexpected argument \"{}\"", word)
+                                                 : fmt::format("unknown command \"{}\"", word));
+  if (near) error.AddHint(fmt::format("did you mean {}?", *near));
+  error.AddHint(fmt::format("see `{} --help`", Words(deepest)));
+  return error;
+}
+
+// CLI11's sentences begin with a capital; ours do not.
+std::string Sentence(std::string text) {
+  if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) != 0 &&
+      std::islower(static_cast<unsigned char>(text[1])) != 0)
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (text.ends_with('.') || text.ends_with(' ')) text.pop_back();
+  return text;
+}
+
+base::Error UsageError(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& deepest = Deepest(app);
+  // What was not understood comes first: that something else is missing usually follows from it.
+  const std::vector<std::string> unknown = app.remaining(true);
+  if (!unknown.empty()) return UnknownWord(deepest, unknown.front());
+  if (!CommandNames(deepest).empty()) {
+    return base::Error(base::ErrorKind::kUsage, fmt::format("`{}` needs a command", Words(deepest)),
+                       {fmt::format("see `{} --help`", Words(deepest))});
+  }
+  return base::Error(base::ErrorKind::kUsage, Sentence(error.what()),
+                     {fmt::format("see `{} --help`", Words(deepest))});
+}
+
+}  // namespace
+
+std::string_view Version() { return HOLDFAST_VERSION; }
+
+Parsed ParseArguments(const std::vector<Command>& commands,
+                      const std::vector<std::string>& arguments) {
+  CLI::App app("Keeps databases and volumes recoverable to any second, and proves it", "holdfast");
+  Parsed parsed;
+  app.option_defaults()->always_capture_default();
+  app.set_help_flag("--help,-h", "Print this help");
+  app.fallthrough();
+  app.require_subcommand(1);
+  AddGlobalOptions(app, parsed.options);
+  app.footer(fmt::format("\nExample:\n  holdfast backup shop\n\n{}", ExitCodesHelp()));
+  for (const Command& command : commands) AddCommand(app, command, parsed.action);
+
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = app.help();
+  } catch (const CLI::CallForVersion& version) {
+    parsed.text = fmt::format("{}\n", version.what());
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(app, error);
+  }
+  return parsed;
+}
+
+}  // namespace holdfast::cli
