@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
 
 #include "base/error.h"
 #include "pg/testing/wal_builder.h"
@@ -138,6 +139,15 @@ TEST(WalRecord, TellsWhenATransactionEnded) {
 TEST(WalRecord, TimesCountFromTheYear2000) {
   using namespace std::chrono;
   EXPECT_EQ(FromTimestampTz(1), base::Time(sys_days{year{2000} / 1 / 1}) + microseconds(1));
+}
+
+TEST(WalRecord, ImpossibleTimesBecomeTheNearestPossible) {
+  constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
+  constexpr auto kMin = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(FromTimestampTz(kMax), base::Time::max());
+  EXPECT_EQ(FromUnixSeconds(kMax), base::Time::max());
+  EXPECT_EQ(FromUnixSeconds(kMin), base::Time::min());
+  EXPECT_LT(FromTimestampTz(kMin), FromTimestampTz(0));
 }
 
 TEST(WalRecord, TellsRestorePoints) {
