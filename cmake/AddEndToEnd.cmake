@@ -8,6 +8,7 @@ function(add_end_to_end_tests dir)
   set(environment PYTHONDONTWRITEBYTECODE=1)
   if(TARGET holdfast)
     list(APPEND environment HOLDFAST_PROGRAM=$<TARGET_FILE:holdfast>)
+    add_dependencies(unit_tests holdfast)  # a sanitizer build makes no other target
   endif()
   foreach(file ${files})
     get_filename_component(name ${file} NAME_WE)

@@ -3,6 +3,8 @@
 #
 #   add_room(storage DEPENDS base LIBRARIES fmt::fmt)
 #
+# THREADED says that the room has threads or is used by many at once: its tests run under the thread sanitizer too.
+#
 # Sources are the folder's *.cc, tests its *_test.cc, fakes and fixtures its testing/*.cc, fuzzers its *_fuzzer.cc.
 add_library(holdfast_warnings INTERFACE)
 target_compile_options(holdfast_warnings INTERFACE
@@ -26,8 +28,12 @@ if(HOLDFAST_FUZZ)
   target_compile_options(holdfast_warnings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# What a sanitizer build needs, and no more: the tests of all rooms, and those of the threaded ones.
+add_custom_target(unit_tests)
+add_custom_target(threaded_tests)
+
 function(add_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ROOM "THREADED" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
   file(GLOB headers CONFIGURE_DEPENDS ${dir}/*.h ${dir}/testing/*.h)
@@ -78,6 +84,11 @@ function(add_room name)
     # One ctest per room: starting hundreds of processes costs more than the tests do.
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit)
+    add_dependencies(unit_tests ${name}_test)
+    if(ROOM_THREADED)
+      set_property(TEST ${name} APPEND PROPERTY LABELS threaded)
+      add_dependencies(threaded_tests ${name}_test)
+    endif()
   endif()
   foreach(fuzzer ${fuzzers})
     get_filename_component(target ${fuzzer} NAME_WE)
@@ -90,6 +101,7 @@ function(add_room name)
       target_link_libraries(${target} PRIVATE holdfast_fuzz_replay)
       add_test(NAME ${target} COMMAND ${target} ${dir}/corpus/${target})
       set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS unit)
+      add_dependencies(unit_tests ${target})
     endif()
   endforeach()
 endfunction()

@@ -35,7 +35,7 @@ KNOW_CONFIG = {"jobs", "cli", "server", "app"}
 # Folders of a room that hold data, not code.
 DATA_FOLDERS = {"corpus", "testdata"}
 
-KEYWORDS = ("DEPENDS", "LIBRARIES", "TEST_DEPENDS")
+KEYWORDS = ("DEPENDS", "LIBRARIES", "TEST_DEPENDS", "THREADED")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 PRAGMA_ONCE = re.compile(r"^#pragma once$", re.MULTILINE)
 

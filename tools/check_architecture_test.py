@@ -17,7 +17,7 @@ add_room(storage
   DEPENDS base  # fakes need nothing
   LIBRARIES fmt::fmt)
 add_room(pg DEPENDS base)
-add_room(repo DEPENDS storage TEST_DEPENDS pg)
+add_room(repo DEPENDS storage TEST_DEPENDS pg THREADED)
 add_room(wal DEPENDS repo pg)
 """
 
