@@ -2,7 +2,12 @@
 
 namespace holdfast::cli {
 
-std::vector<Command> Commands() { return {ConfigShowCommand(), ConfigCheckCommand()}; }
+std::vector<Command> Commands() {
+  return {
+      InitCommand(),   ConfigShowCommand(), ConfigCheckCommand(),
+      KeyAddCommand(), KeyListCommand(),    KeyRemoveCommand(),
+  };
+}
 
 std::string_view GroupPurpose(std::string_view group) {
   if (group == "wal") return "Archive, fetch and watch the write-ahead log";

@@ -155,6 +155,8 @@ Parsed ParseArguments(const std::vector<Command>& commands,
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
+    if (const auto unknown = app.remaining(true); !unknown.empty())
+      throw UnknownWord(Deepest(app), unknown.front());
     parsed.text = app.help();
   } catch (const CLI::CallForVersion& version) {
     parsed.text = fmt::format("{}\n", version.what());

@@ -1,0 +1,213 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/unlock.h"
+#include "config/mask.h"
+#include "config/name.h"
+#include "config/toml_file.h"
+#include "storage/open.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct InitOptions {
+  std::string url;
+  std::string name = "main";
+  std::string key_file;
+  std::string passphrase_file;
+  bool write_config = false;
+};
+
+// The settings that the repository will be opened by, from the options or the configuration.
+config::Repository Wanted(Session& session, const InitOptions& options) {
+  config::Repository wanted;
+  if (options.url.empty()) {
+    wanted = ChooseRepository(session, nullptr);
+  } else {
+    if (!config::IsName(options.name))
+      throw base::Error(base::ErrorKind::kUsage,
+                        fmt::format("\"{}\" cannot be a name", options.name),
+                        {std::string(config::kNameRule)});
+    wanted.name = options.name;
+    wanted.url = options.url;
+  }
+  const auto absolute = [&](const std::string& path) {
+    return (session.invocation().working_directory / path).lexically_normal();
+  };
+  if (!options.key_file.empty() || !options.passphrase_file.empty()) {
+    wanted.key_file.reset();
+    wanted.passphrase_file.reset();
+    wanted.passphrase_env.reset();
+    wanted.passphrase.reset();
+  }
+  if (!options.key_file.empty()) wanted.key_file = absolute(options.key_file);
+  if (!options.passphrase_file.empty()) wanted.passphrase_file = absolute(options.passphrase_file);
+  return wanted;
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string TomlOf(const config::Repository& repository) {
+  std::string toml =
+      fmt::format("[repository.{}]\nurl = {}\n", Quoted(repository.name), Quoted(repository.url));
+  if (config::ToText({repository.name}) == repository.name)
+    toml = fmt::format("[repository.{}]\nurl = {}\n", repository.name, Quoted(repository.url));
+  if (repository.key_file)
+    toml += fmt::format("key_file = {}\n", Quoted(repository.key_file->string()));
+  if (repository.passphrase_file)
+    toml += fmt::format("passphrase_file = {}\n", Quoted(repository.passphrase_file->string()));
+  return toml;
+}
+
+// Where --write-config writes: --config, $HOLDFAST_CONFIG, or holdfast.toml here. The file need not
+// exist.
+base::Path ConfigFile(Session& session) {
+  const base::Path& here = session.invocation().working_directory;
+  if (!session.options().config.empty()) return here / session.options().config;
+  const auto named = session.invocation().environment.find("HOLDFAST_CONFIG");
+  if (named != session.invocation().environment.end() && !named->second.empty())
+    return here / named->second;
+  return here / "holdfast.toml";
+}
+
+// The file's new content, the repository's table added. Error(kConflict) when it has one.
+std::string WithRepository(const base::Path& file, const config::Repository& repository) {
+  const auto existing = base::ReadFileIfExists(file);
+  std::string text(existing ? base::AsText(*existing) : std::string_view());
+  config::Settings settings;
+  std::vector<config::Problem> problems;
+  config::ReadToml(text, file, settings, problems);
+  if (!problems.empty()) throw config::ToError(problems);
+  for (const std::string& name : settings.Names({"repository"})) {
+    if (name == repository.name)
+      throw base::Error(base::ErrorKind::kConflict,
+                        fmt::format("{} has a repository {} already", file.string(), name),
+                        {"name the new one with --name, or leave out --url to create that one"});
+  }
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
+  if (!text.empty()) text += '\n';
+  return text + TomlOf(repository);
+}
+
+mode_t ModeOf(const base::Path& file) {
+  std::error_code missing;
+  const auto status = std::filesystem::status(file, missing);
+  return missing ? 0600 : static_cast<mode_t>(status.permissions());
+}
+
+// A key must not be made for a place that will be refused.
+void RefuseExisting(const std::string& url) {
+  std::unique_ptr<storage::Storage> storage;
+  try {
+    storage = storage::OpenStorage(url, {.create = false});
+    static_cast<void>(repo::ReadConfig(*storage));
+  } catch (const base::Error& error) {
+    if (error.kind() == base::ErrorKind::kNotFound) return;
+    throw;
+  }
+  throw base::Error(base::ErrorKind::kConflict,
+                    fmt::format("{} holds a repository already", config::MaskUrlPassword(url)),
+                    {"`holdfast key list` shows whether your key opens it"});
+}
+
+struct Key {
+  repo::Unlock unlock;
+  std::string label;
+  bool created = false;
+};
+
+Key MakeKey(Session& session, const config::Repository& wanted) {
+  if (!wanted.key_file)
+    return {UnlockOf(wanted, session.invocation().environment), "passphrase", false};
+  NewKeyFile made = MakeKeyFile(*wanted.key_file, config::MaskUrlPassword(wanted.url));
+  return {std::move(made.key), wanted.key_file->filename().string(), made.created};
+}
+
+void PrintForPeople(Session& session, const config::Repository& wanted, const Key& key,
+                    const std::string& id, bool show_toml) {
+  std::ostream& out = session.out();
+  out << fmt::format("created repository {} ({})\n", config::MaskUrlPassword(wanted.url), id);
+  if (wanted.key_file) {
+    out << fmt::format(
+        "\n{} key file: {}\n"
+        "Without it nobody can read the backups, also not you. Keep a copy away from this machine\n"
+        "and from the repository: in a password manager, or printed in a safe.\n",
+        key.created ? "New" : "Existing", wanted.key_file->string());
+  } else {
+    out << "\nWithout the passphrase nobody can read the backups, also not you. Keep it away from\n"
+           "this machine and from the repository.\n";
+  }
+  if (show_toml) out << "\nPut this into holdfast.toml:\n\n" << TomlOf(wanted);
+}
+
+int Init(Session& session, const InitOptions& options) {
+  const config::Repository wanted = Wanted(session, options);
+  const base::Path file = options.write_config ? ConfigFile(session) : base::Path();
+  // Everything that can be refused is, before anything is made.
+  const std::string new_config =
+      options.write_config ? WithRepository(file, wanted) : std::string();
+  RefuseExisting(wanted.url);
+  const Key key = MakeKey(session, wanted);
+  const repo::Repository repository =
+      repo::Repository::Create(storage::OpenStorage(wanted.url, {.create = true}), session.clock(),
+                               key.unlock, {.key_label = key.label});
+  if (options.write_config) base::WriteFileDurably(file, base::AsBytes(new_config), ModeOf(file));
+  if (!session.json()) {
+    PrintForPeople(session, wanted, key, repository.id(),
+                   !options.url.empty() && !options.write_config);
+    return ToInt(ExitCode::kDone);
+  }
+  session.PrintJson(
+      {{"repository",
+        {{"name", wanted.name},
+         {"url", config::MaskUrlPassword(wanted.url)},
+         {"id", repository.id()}}},
+       {"key_file", wanted.key_file ? nlohmann::json(wanted.key_file->string()) : nlohmann::json()},
+       {"key_file_created", key.created},
+       {"config", TomlOf(wanted)},
+       {"config_file", options.write_config ? nlohmann::json(file.string()) : nlohmann::json()}});
+  return ToInt(ExitCode::kDone);
+}
+
+}  // namespace
+
+Command InitCommand() {
+  return {
+      .path = "init",
+      .purpose = "Create a repository and its key",
+      .example =
+          "holdfast init --url file:///var/lib/holdfast --key-file "
+          "/etc/holdfast/main.key --write-config",
+      .declare = [](CLI::App& app) -> Action {
+        const auto options = std::make_shared<InitOptions>();
+        CLI::Option* url =
+            app.add_option("--url", options->url, "Where to create it (default: as configured)");
+        app.add_option("--name", options->name, "What to call it in the configuration")->needs(url);
+        CLI::Option* key_file = app.add_option(
+            "--key-file", options->key_file,
+            "Key file to create, or to use when it is there (default: as configured)");
+        app.add_option("--passphrase-file", options->passphrase_file,
+                       "File with a passphrase to use instead of a key file")
+            ->excludes(key_file);
+        app.add_flag("--write-config", options->write_config,
+                     "Add the repository to the configuration file")
+            ->needs(url);
+        return [options](Session& session) { return Init(session, *options); };
+      }};
+}
+
+}  // namespace holdfast::cli
