@@ -23,10 +23,10 @@ std::string ChecksumOf(const json& object) {
 
 [[noreturn]] void ThrowAltered() { throw Error(ErrorKind::kCorrupt, "it was altered or cut"); }
 
-// Writing the text again recurses, so that deep nesting would exhaust the stack.
-bool CheckDepth(int depth, json::parse_event_t /*event*/, json& /*parsed*/) {
-  if (depth > kMaxDepth) ThrowAltered();
-  return true;
+// Writing the text again recurses, so that deep nesting would exhaust the stack: what lies deeper
+// is dropped, and missed when the texts are compared.
+bool IsShallow(int depth, json::parse_event_t /*event*/, json& /*parsed*/) {
+  return depth <= kMaxDepth;
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ base::Bytes RenderChecked(json object) {
 }
 
 json ParseChecked(base::ByteView bytes) {
-  json object = json::parse(bytes.begin(), bytes.end(), CheckDepth, /*allow_exceptions=*/false);
+  json object = json::parse(bytes.begin(), bytes.end(), IsShallow, /*allow_exceptions=*/false);
   if (!object.is_object() || !object.contains(kChecksum)) ThrowAltered();
   return ReadingJson([&] {
     if (CanonicalText(object) != base::AsText(bytes)) ThrowAltered();

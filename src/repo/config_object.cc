@@ -58,13 +58,14 @@ Config ReadConfigJson(json object) {
   CheckNumber(object, "format", kFormat);
   CheckNumber(object, "suite", kSuite);
   const json& features = object.at("features");
-  Config config{.repository_id = object.at("repository_id").get<std::string>(),
-                .created = ParseCreated(object.at("created_at").get<std::string>()),
-                .features = {.read = features.at("read").get<std::vector<std::string>>(),
-                             .write = features.at("write").get<std::vector<std::string>>(),
-                             .prune = features.at("prune").get<std::vector<std::string>>()},
-                .authenticated = {},
-                .hmac = object.at("hmac").get<std::string>()};
+  // Member by member: GCC 12 destroys twice what an exception leaves of a braced initialisation.
+  Config config;
+  config.repository_id = object.at("repository_id").get<std::string>();
+  config.created = ParseCreated(object.at("created_at").get<std::string>());
+  config.features.read = features.at("read").get<std::vector<std::string>>();
+  config.features.write = features.at("write").get<std::vector<std::string>>();
+  config.features.prune = features.at("prune").get<std::vector<std::string>>();
+  config.hmac = object.at("hmac").get<std::string>();
   if (!IsRepositoryId(config.repository_id)) {
     throw Error(ErrorKind::kCorrupt, "its repository id is not one");
   }

@@ -104,8 +104,9 @@ ContainerReader::ContainerReader(const Keyring& keyring, std::string name, base:
       [&] {
         const PackHeader parsed = ParseHeader(header);
         const base::ByteView bytes = header.first(parsed.size());
+        const EpochKeys& keys = keyring.epoch(parsed.epoch);
         state_ = std::make_unique<State>(State{.name = name,
-                                               .keys = keyring.epoch(parsed.epoch),
+                                               .keys = keys,
                                                .repository_id = keyring.repository_id(),
                                                .header = parsed,
                                                .header_bytes = {bytes.begin(), bytes.end()},

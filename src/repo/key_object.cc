@@ -94,14 +94,15 @@ void CheckFacts(const json& facts, std::string_view key_id) {
 
 KeyObject ReadKeyJson(std::string_view key_id, json facts) {
   CheckFacts(facts, key_id);
-  KeyObject object{.info = {.id = std::string(key_id),
-                            .label = facts.at("label").get<std::string>(),
-                            .kind = facts.at("kind").get<std::string>(),
-                            .created = ParseCreated(facts.at("created_at").get<std::string>())},
-                   .repository_id = facts.at("repository_id").get<std::string>(),
-                   .derivation = facts.at("kdf"),
-                   .associated = {},
-                   .wrapped = base::FromBase64(facts.at("wrapped").get<std::string>())};
+  // Member by member: GCC 12 destroys twice what an exception leaves of a braced initialisation.
+  KeyObject object;
+  object.info.id = key_id;
+  object.info.label = facts.at("label").get<std::string>();
+  object.info.kind = facts.at("kind").get<std::string>();
+  object.info.created = ParseCreated(facts.at("created_at").get<std::string>());
+  object.repository_id = facts.at("repository_id").get<std::string>();
+  object.derivation = facts.at("kdf");
+  object.wrapped = base::FromBase64(facts.at("wrapped").get<std::string>());
   facts.erase("wrapped");
   object.associated = AssociatedText(object.repository_id, facts);
   return object;

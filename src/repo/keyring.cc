@@ -41,8 +41,9 @@ void WriteEpoch(base::ByteWriter& writer, const EpochKeys& keys) {
 
 EpochKeys ReadEpoch(base::ByteReader& reader) {
   const std::uint32_t epoch = reader.U32();
+  const codec::Key256 meta = codec::Key256::From(reader.Raw(codec::Key256::kSize));
   EpochKeys keys{.epoch = epoch,
-                 .meta = codec::Key256::From(reader.Raw(codec::Key256::kSize)),
+                 .meta = meta,
                  .data = std::nullopt,
                  .seal_public_key = {},
                  .seal_secret_key = {}};
