@@ -1,0 +1,67 @@
+// Whole backups of files in memory: written through Writer, read back through FrameReader, compared
+// with what went in.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/testing/manual_clock.h"
+#include "repo/frame_reader.h"
+#include "repo/repository.h"
+#include "repo/snapshot.h"
+#include "repo/writer.h"
+#include "storage/memory_storage.h"
+#include "storage/testing/faulty_storage.h"
+
+namespace holdfast::repo {
+
+// A new repository in memory, reached through a storage that can be told to fail.
+class TestRepository {
+ public:
+  TestRepository();
+  // The same objects in a memory of their own.
+  std::unique_ptr<TestRepository> Clone() const;
+
+  base::ManualClock clock;
+  std::shared_ptr<storage::MemoryStorage> memory;
+  std::shared_ptr<storage::FaultyStorage> faulty;
+  // Through `faulty`, and past it.
+  Repository& repository() { return *repository_; }
+  Repository& sound() { return *sound_; }
+
+ private:
+  explicit TestRepository(const TestRepository* origin);
+  std::optional<Repository> repository_;
+  std::optional<Repository> sound_;
+};
+
+// Files that have pages, and files that have not, by path.
+struct Model {
+  std::map<std::string, base::Bytes> paged;
+  std::map<std::string, base::Bytes> plain;
+  bool operator==(const Model&) const = default;
+};
+
+// Page `number` of version `version`; version 0 is an all-zero page.
+base::Bytes ModelPage(std::uint32_t number, std::uint32_t version);
+
+struct ModelBackup {
+  Snapshot snapshot;
+  WriterStats stats;
+};
+
+// Backs up as a pipeline does: unchanged files are taken over from the parent, of changed ones only
+// the pages that differ are stored, and what lies in condemned packs is stored again.
+struct ModelParent {
+  Snapshot snapshot;
+  Model model;
+};
+ModelBackup WriteModel(const Repository& repository, const BackupId& id, const Model& model,
+                       const std::optional<ModelParent>& parent = std::nullopt);
+
+Model ReadModel(const Repository& repository, const Snapshot& snapshot);
+
+}  // namespace holdfast::repo
