@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +15,9 @@
 #include "repo/snapshot.h"
 
 namespace holdfast::catalog {
+
+// The kind of a snapshot that holds a cluster.
+inline constexpr std::string_view kClusterKind = "cluster";
 
 struct TablespaceFacts {
   pg::Oid oid = 0;

@@ -1,0 +1,125 @@
+#include "catalog/cluster_facts.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/time_text.h"
+
+namespace holdfast::catalog {
+
+namespace {
+
+nlohmann::json TablespaceToJson(const TablespaceFacts& tablespace) {
+  return {{"oid", tablespace.oid},
+          {"name", tablespace.name},
+          {"location", tablespace.location},
+          {"in_place", tablespace.in_place}};
+}
+
+TablespaceFacts TablespaceFromJson(const nlohmann::json& json) {
+  return {.oid = json.at("oid"),
+          .name = json.at("name"),
+          .location = json.at("location"),
+          .in_place = json.at("in_place")};
+}
+
+// Microseconds since 1970: exact, and free of zones.
+std::int64_t ToMicroseconds(base::Time time) { return time.time_since_epoch().count(); }
+base::Time FromMicroseconds(const nlohmann::json& json) {
+  return base::Time(base::Duration(json.get<std::int64_t>()));
+}
+
+ClusterFacts Parse(const nlohmann::json& json) {
+  ClusterFacts facts;
+  facts.method = json.at("method");
+  facts.server_version = json.at("server_version");
+  facts.wal_segment_size = json.at("wal_segment_size");
+  facts.data_checksums = json.at("data_checksums");
+  facts.system = pg::SystemIdentifier(std::stoull(json.at("system").get<std::string>()));
+  facts.timeline = pg::TimelineId(json.at("timeline").get<std::uint32_t>());
+  facts.start_lsn = pg::ParseLsn(json.at("start_lsn").get<std::string>());
+  facts.stop_lsn = pg::ParseLsn(json.at("stop_lsn").get<std::string>());
+  facts.start_time = FromMicroseconds(json.at("start_time"));
+  facts.stop_time = FromMicroseconds(json.at("stop_time"));
+  facts.backup_label = json.at("backup_label");
+  facts.tablespace_map = json.at("tablespace_map");
+  for (const auto& tablespace : json.at("tablespaces")) {
+    facts.tablespaces.push_back(TablespaceFromJson(tablespace));
+  }
+  facts.outside_files = json.at("outside_files").get<std::vector<std::string>>();
+  for (const auto& page : json.at("bad_pages")) {
+    facts.bad_pages.push_back({.path = page.at("path"), .block = page.at("block")});
+  }
+  facts.bytes_source = json.at("bytes_source");
+  facts.bytes_read = json.at("bytes_read");
+  facts.bytes_stored = json.at("bytes_stored");
+  facts.pages_changed = json.at("pages_changed");
+  facts.pages = json.at("pages");
+  facts.files = json.at("files");
+  return facts;
+}
+
+}  // namespace
+
+nlohmann::json ToJson(const ClusterFacts& facts) {
+  nlohmann::json json = {
+      {"method", facts.method},
+      {"server_version", facts.server_version},
+      {"wal_segment_size", facts.wal_segment_size},
+      {"data_checksums", facts.data_checksums},
+      {"system", std::to_string(facts.system.value())},
+      {"timeline", facts.timeline.value()},
+      {"start_lsn", pg::FormatLsn(facts.start_lsn)},
+      {"stop_lsn", pg::FormatLsn(facts.stop_lsn)},
+      {"start_time", ToMicroseconds(facts.start_time)},
+      {"stop_time", ToMicroseconds(facts.stop_time)},
+      {"backup_label", facts.backup_label},
+      {"tablespace_map", facts.tablespace_map},
+      {"tablespaces", nlohmann::json::array()},
+      {"outside_files", facts.outside_files},
+      {"bad_pages", nlohmann::json::array()},
+      {"bytes_source", facts.bytes_source},
+      {"bytes_read", facts.bytes_read},
+      {"bytes_stored", facts.bytes_stored},
+      {"pages_changed", facts.pages_changed},
+      {"pages", facts.pages},
+      {"files", facts.files},
+  };
+  for (const auto& tablespace : facts.tablespaces) {
+    json["tablespaces"].push_back(TablespaceToJson(tablespace));
+  }
+  for (const auto& page : facts.bad_pages) {
+    json["bad_pages"].push_back({{"path", page.path}, {"block", page.block}});
+  }
+  return json;
+}
+
+ClusterFacts FactsOf(const repo::Snapshot& snapshot) {
+  try {
+    return Parse(snapshot.facts.attributes);
+  } catch (const std::exception& error) {
+    throw base::Error(base::ErrorKind::kCorrupt,
+                      fmt::format("the facts of backup {} cannot be read: {}",
+                                  snapshot.id.ToString(), error.what()),
+                      {"a newer holdfast may have written it: try with that version"});
+  }
+}
+
+std::vector<ClusterBackup> ClusterBackups(
+    const repo::Repository& repository, std::string_view source,
+    const std::function<void(const repo::BackupId&, const base::Error&)>& damaged) {
+  std::vector<ClusterBackup> backups;
+  for (repo::Snapshot& snapshot : repo::ReadSnapshots(repository, source, damaged)) {
+    if (snapshot.facts.kind != kClusterKind) continue;
+    try {
+      ClusterFacts facts = FactsOf(snapshot);
+      backups.push_back({.snapshot = std::move(snapshot), .facts = std::move(facts)});
+    } catch (const base::Error& error) {
+      if (!damaged) throw;
+      damaged(snapshot.id, error);
+    }
+  }
+  return backups;
+}
+
+}  // namespace holdfast::catalog
