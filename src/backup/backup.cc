@@ -1,0 +1,271 @@
+#include "backup/backup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "backup/control_reader.h"
+#include "backup/copy_stage.h"
+#include "backup/session_keeper.h"
+#include "base/error.h"
+#include "base/size_text.h"
+#include "catalog/cluster_facts.h"
+#include "pg/backup_session.h"
+#include "pg/cluster_reader.h"
+#include "pg/control_file.h"
+#include "pg/version.h"
+#include "repo/frame_reader.h"
+#include "repo/writer.h"
+#include "wal/capture.h"
+
+namespace holdfast::backup {
+
+namespace {
+
+// The newest backup of the same cluster: what the new one shares with. Pages are compared by
+// content, so any would do.
+std::optional<catalog::ClusterBackup> ChooseParent(const repo::Repository& repository,
+                                                   const BackupOptions& options,
+                                                   pg::SystemIdentifier system,
+                                                   base::Reporter& report) {
+  if (options.full) return std::nullopt;
+  auto backups = catalog::ClusterBackups(
+      repository, options.source, [&](const repo::BackupId& id, const base::Error& error) {
+        report.Warn(fmt::format("backup {} cannot be read and is not built upon: {}", id.ToString(),
+                                error.message()));
+      });
+  const auto same = std::ranges::find_if(backups.rbegin(), backups.rend(), [&](const auto& backup) {
+    return backup.facts.system == system;
+  });
+  if (same == backups.rend()) return std::nullopt;
+  return std::move(*same);
+}
+
+std::unique_ptr<pg::ClusterReader> OpenReader(const BackupOptions& options,
+                                              const pg::BackupSession& session) {
+  if (options.data_directory) return pg::OpenLocalReader(*options.data_directory, session);
+  return pg::OpenSqlReader(options.connect, session);
+}
+
+std::unique_ptr<pg::WalDirectory> OpenWalDirectory(const BackupOptions& options) {
+  if (options.data_directory) return pg::OpenLocalWalDirectory(*options.data_directory);
+  return pg::OpenSqlWalDirectory(options.connect);
+}
+
+std::uint64_t SizeOf(const std::vector<pg::ClusterEntry>& entries) {
+  std::uint64_t size = 0;
+  for (const pg::ClusterEntry& entry : entries) size += entry.size;
+  return size;
+}
+
+void WarnAboutSettings(const pg::ClusterFacts& facts, std::vector<std::string>& warnings) {
+  if (!facts.fsync_on) {
+    warnings.emplace_back(
+        "the server runs with fsync = off: a crash of its machine can ruin the cluster itself");
+  }
+  if (!facts.full_page_writes) {
+    warnings.emplace_back(
+        "the server runs with full_page_writes = off: a crash of its machine can tear pages");
+  }
+  if (!facts.outside_files.empty()) {
+    warnings.push_back(
+        fmt::format("configuration outside the data directory is not in the backup: {}",
+                    fmt::join(facts.outside_files, ", ")));
+  }
+}
+
+// Runs `work`; a lost session is the cause to tell, not the interruption it led to.
+template <typename Work>
+auto WatchedBy(SessionKeeper& keeper, Work&& work) {
+  try {
+    auto result = work();
+    keeper.Finish();
+    return result;
+  } catch (...) {
+    keeper.Finish();
+    throw;
+  }
+}
+
+// One run, from the start of the backup on the server to the snapshot.
+class Run {
+ public:
+  Run(const repo::Repository& repository, const BackupOptions& options, base::Clock& clock,
+      base::Reporter& report, const std::stop_token& stop)
+      : repository_(repository),
+        options_(options),
+        clock_(clock),
+        report_(report),
+        stop_(stop),
+        started_(clock.Now()) {}
+
+  BackupResult Execute() {
+    report_.Note("starting the backup on the server: it writes a checkpoint first");
+    pg::BackupSession session = pg::BackupSession::Start(
+        {.connect = options_.connect, .label = fmt::format("holdfast {}", options_.source)});
+    WarnAboutSettings(session.facts(), warnings_);
+    const auto parent =
+        ChooseParent(repository_, options_, session.facts().system_identifier, report_);
+    repo::Writer writer(repository_, WriterOptionsFor(session, parent));
+
+    const repo::TreeRoot tree = CopyFiles(session, parent, writer);
+    // Every reader is joined: a page read after this point could be newer than the WAL of the
+    // backup.
+    const pg::BackupStop stopped = session.Stop();
+    facts_.bad_pages = judge_->Verdict(stopped.lsn);
+    const wal::Captured captured = Capture(session, stopped);
+    NoteCaptured(captured);
+    return {.snapshot = writer.Commit(Draft(session, stopped, parent, tree, writer)),
+            .warnings = warnings_};
+  }
+
+ private:
+  repo::WriterOptions WriterOptionsFor(const pg::BackupSession& session,
+                                       const std::optional<catalog::ClusterBackup>& parent) const {
+    repo::WriterOptions writer;
+    writer.id = repo::BackupId::New(options_.source, started_);
+    if (parent) writer.parent = parent->snapshot.id;
+    writer.log_start = repo::LogRange{.system = session.facts().system_identifier.value(),
+                                      .timeline = session.start().timeline.value(),
+                                      .start = session.start().lsn.value(),
+                                      .stop = session.start().lsn.value()};
+    writer.pack_size = options_.pack_size;
+    writer.compression = options_.compression;
+    return writer;
+  }
+
+  repo::TreeRoot CopyFiles(pg::BackupSession& session,
+                           const std::optional<catalog::ClusterBackup>& parent,
+                           repo::Writer& writer) {
+    const std::unique_ptr<pg::ClusterReader> cluster = OpenReader(options_, session);
+    facts_.method = cluster->method();
+    const pg::ControlFile control = pg::ParseControlFile(ReadControlFile(*cluster, clock_, stop_));
+    pg::RequireSupportedPageSize(control.page_size);
+    judge_.emplace(session.start().lsn, control.page_checksums());
+    const std::vector<pg::ClusterEntry> entries = cluster->List();
+    repo::FrameReader parent_frames(repository_);
+    CopyContext context{.cluster = *cluster,
+                        .writer = writer,
+                        .parent_frames = parent_frames,
+                        .keyring = repository_.keyring(),
+                        .judge = *judge_,
+                        .clock = clock_,
+                        .report = report_,
+                        .counters = counters_,
+                        .blocks_per_segment = control.blocks_per_segment};
+    CopyStageOptions stage{
+        .jobs = options_.jobs,
+        .tablespace_version_directory = pg::TablespaceVersionDirectory(control.version),
+        .parent_tree = {}};
+    if (parent) stage.parent_tree = parent->snapshot.facts.tree;
+
+    report_.BeginPhase("backing up", SizeOf(entries));
+    SessionKeeper keeper(session, clock_, stop_);
+    const repo::TreeRoot tree = WatchedBy(keeper, [&] {
+      return CopyCluster(
+          context, entries, stage, [&] { return ReadControlFile(*cluster, clock_, stop_); },
+          keeper.stop_token());
+    });
+    report_.EndPhase();
+    return tree;
+  }
+
+  wal::Captured Capture(const pg::BackupSession& session, const pg::BackupStop& stopped) {
+    wal::Archive archive(repository_, options_.source);
+    const std::unique_ptr<pg::WalDirectory> directory = OpenWalDirectory(options_);
+    report_.Note("making sure that all WAL of the backup is in the repository");
+    archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
+    return wal::CaptureWal(archive, *directory,
+                           {.system = session.facts().system_identifier,
+                            .timeline = stopped.timeline,
+                            .start = session.start().lsn,
+                            .stop = stopped.lsn,
+                            .segment_size = session.facts().wal_segment_size,
+                            .patience = options_.wal_patience},
+                           clock_, stop_);
+  }
+
+  void NoteCaptured(const wal::Captured& captured) {
+    if (captured.by_us.empty()) return;
+    report_.Note(fmt::format("{} WAL segments were read from the server by the backup itself",
+                             captured.by_us.size()));
+  }
+
+  repo::SnapshotDraft Draft(const pg::BackupSession& session, const pg::BackupStop& stopped,
+                            const std::optional<catalog::ClusterBackup>& parent,
+                            const repo::TreeRoot& tree, const repo::Writer& writer) {
+    FillFacts(session, stopped, writer);
+    for (const catalog::BadPage& page : facts_.bad_pages) {
+      warnings_.push_back(
+          fmt::format("page {} of {} is damaged on the server: it was backed up as it is",
+                      page.block, page.path));
+    }
+    repo::SnapshotDraft draft;
+    draft.kind = catalog::kClusterKind;
+    draft.started = started_;
+    draft.finished = clock_.Now();
+    draft.log = repo::LogRange{.system = facts_.system.value(),
+                               .timeline = facts_.timeline.value(),
+                               .start = facts_.start_lsn.value(),
+                               .stop = facts_.stop_lsn.value()};
+    draft.tree = tree;
+    if (parent) draft.parent = parent->snapshot.id;
+    draft.labels = options_.labels;
+    draft.pinned = options_.pin;
+    draft.warnings = warnings_;
+    draft.attributes = catalog::ToJson(facts_);
+    return draft;
+  }
+
+  void FillFacts(const pg::BackupSession& session, const pg::BackupStop& stopped,
+                 const repo::Writer& writer) {
+    const pg::ClusterFacts& cluster = session.facts();
+    facts_.server_version = cluster.server_version;
+    facts_.wal_segment_size = cluster.wal_segment_size;
+    facts_.data_checksums = cluster.data_checksums;
+    facts_.system = cluster.system_identifier;
+    facts_.timeline = stopped.timeline;
+    facts_.start_lsn = session.start().lsn;
+    facts_.stop_lsn = stopped.lsn;
+    facts_.start_time = session.start().time;
+    facts_.stop_time = stopped.time;
+    facts_.backup_label = stopped.backup_label;
+    facts_.tablespace_map = stopped.tablespace_map;
+    for (const pg::Tablespace& tablespace : cluster.tablespaces) {
+      facts_.tablespaces.push_back({.oid = tablespace.oid,
+                                    .name = tablespace.name,
+                                    .location = tablespace.location,
+                                    .in_place = tablespace.in_place});
+    }
+    facts_.outside_files = cluster.outside_files;
+    facts_.bytes_source = counters_.bytes_source;
+    facts_.bytes_read = counters_.bytes_read;
+    facts_.bytes_stored = writer.stats().bytes_stored;
+    facts_.pages_changed = counters_.pages_stored;
+    facts_.pages = counters_.pages;
+    facts_.files = counters_.files;
+  }
+
+  const repo::Repository& repository_;
+  const BackupOptions& options_;
+  base::Clock& clock_;
+  base::Reporter& report_;
+  const std::stop_token stop_;
+  const base::Time started_;
+  CopyCounters counters_;
+  std::optional<PageJudge> judge_;
+  catalog::ClusterFacts facts_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+BackupResult BackUpCluster(const repo::Repository& repository, const BackupOptions& options,
+                           base::Clock& clock, base::Reporter& report,
+                           const std::stop_token& stop) {
+  repo::CheckSourceName(options.source);
+  return Run(repository, options, clock, report, stop).Execute();
+}
+
+}  // namespace holdfast::backup

@@ -1,0 +1,250 @@
+#include "backup/copy_worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backup/content_buffer.h"
+#include "backup/parent_pages.h"
+#include "base/workers.h"
+
+namespace holdfast::backup {
+
+namespace {
+
+constexpr std::size_t kReadSize = base::kMiB;
+// Larger ones are digested in a first reading and stored in a second, if they changed.
+constexpr std::uint64_t kMaxHeldFile = base::kMiB;
+
+}  // namespace
+
+struct CopyWorker::State {
+  explicit State(const CopyContext& shared)
+      : context(shared),
+        reader(shared.cluster.NewReader()),
+        buffer(shared.writer),
+        packs(shared.writer),
+        hasher(shared.keyring.page_hasher()),
+        read_buffer(kReadSize) {}
+
+  void CopyPart(const CopyUnit& unit, const std::stop_token& stop);
+  void CopyPages(const CopyUnit& unit, std::uint64_t offset, base::MutableByteView pages,
+                 ParentPages& parent, repo::PageMapBuilder& map, bool& changed);
+  void DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes, bool changed);
+  bool ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map, std::uint64_t bytes);
+
+  void CopyWhole(const std::shared_ptr<FileJob>& job, const std::stop_token& stop);
+  void StoreHeld(const std::shared_ptr<FileJob>& job, base::ByteView content);
+  bool ReuseParentFile(FileJob& job, std::uint64_t size, const repo::ContentDigest& digest);
+  void CopyLarge(const std::shared_ptr<FileJob>& job, const std::stop_token& stop);
+  // Reads the file from its start in pieces of one frame; empty when it vanished, else the bytes
+  // read.
+  std::optional<std::uint64_t> ReadPieces(FileJob& job, const std::stop_token& stop,
+                                          const std::function<void(base::ByteView)>& piece);
+  std::optional<std::size_t> Read(const FileJob& job, std::uint64_t offset, std::uint64_t length);
+
+  CopyContext context;
+  std::unique_ptr<pg::FileReader> reader;
+  ContentBuffer buffer;
+  ReusablePacks packs;
+  codec::PageHasher hasher;
+  base::Bytes read_buffer;
+};
+
+CopyWorker::CopyWorker(const CopyContext& context) : state_(std::make_unique<State>(context)) {}
+CopyWorker::~CopyWorker() = default;
+
+void CopyWorker::Copy(const CopyUnit& unit, const std::stop_token& stop) {
+  if (unit.job->paged()) {
+    state_->CopyPart(unit, stop);
+  } else {
+    state_->CopyWhole(unit.job, stop);
+  }
+  state_->context.writer.KeepAlive();
+}
+
+void CopyWorker::Finish() { state_->buffer.Finish(); }
+
+std::optional<std::size_t> CopyWorker::State::Read(const FileJob& job, std::uint64_t offset,
+                                                   std::uint64_t length) {
+  const base::MutableByteView out(read_buffer.data(),
+                                  std::min<std::uint64_t>(length, read_buffer.size()));
+  const std::optional<std::size_t> count = reader->ReadAt(job.entry().path, offset, out);
+  if (count) {
+    context.counters.bytes_read += *count;
+    context.report.Advance(*count);
+  }
+  return count;
+}
+
+// ---- files made of pages
+
+void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& stop) {
+  FileJob& job = *unit.job;
+  const std::uint64_t begin = unit.part * kPartBytes;
+  const std::uint64_t end = std::min(job.entry().size, begin + kPartBytes);
+  ParentPages parent(context.parent_frames, packs, job.ParentPart(unit.part), context.report);
+  repo::PageMapBuilder map;
+  bool changed = false;
+  std::uint64_t position = begin;
+  while (position < end) {
+    base::ThrowIfStopped(stop);
+    const std::uint64_t wanted = std::min<std::uint64_t>(kReadSize, end - position);
+    const std::optional<std::size_t> count = Read(job, position, wanted);
+    if (!count) return job.Vanished();
+    CopyPages(unit, position, base::MutableByteView(read_buffer).first(*count), parent, map,
+              changed);
+    position += *count;
+    if (*count < wanted) break;  // the file ends here, whatever the listing said
+  }
+  if (position < end && unit.part + 1 < job.part_count()) {
+    map.AddZero(repo::kPagesPerMap - map.page_count());
+    position = begin + kPartBytes;
+    changed = true;
+  }
+  changed = changed || map.page_count() != parent.page_count();
+  context.counters.pages += map.page_count();
+  DeliverPart(unit, map.Take(), position - begin, changed);
+}
+
+void CopyWorker::State::CopyPages(const CopyUnit& unit, std::uint64_t offset,
+                                  base::MutableByteView pages, ParentPages& parent,
+                                  repo::PageMapBuilder& map, bool& changed) {
+  const FileJob& job = *unit.job;
+  const auto first_in_file = static_cast<pg::BlockNumber>(offset / repo::kPageSize);
+  const pg::BlockNumber first_in_fork =
+      pg::FirstBlock(*job.kind().relation, context.blocks_per_segment) + first_in_file;
+  base::Bytes last_page;
+  for (std::size_t start = 0; start < pages.size(); start += repo::kPageSize) {
+    base::MutableByteView page =
+        pages.subspan(start, std::min<std::size_t>(repo::kPageSize, pages.size() - start));
+    const auto index = static_cast<pg::BlockNumber>(start / repo::kPageSize);
+    if (page.size() < repo::kPageSize) {
+      // Not a whole page: PostgreSQL itself does not look at it. Kept, padded; the entry's size
+      // tells where it ends.
+      last_page.assign(page.begin(), page.end());
+      last_page.resize(repo::kPageSize);
+      page = last_page;
+    } else {
+      const auto read_again = [&](base::MutableByteView out) {
+        const auto count = reader->ReadAt(job.entry().path, offset + start, out);
+        return count && *count == out.size();
+      };
+      context.judge.Check(page, job.entry().path, first_in_file + index, first_in_fork + index,
+                          read_again);
+    }
+    const std::uint32_t in_map = map.page_count();
+    if (base::AllZero(page)) {
+      changed = changed || !parent.WasZero(in_map);
+      map.AddZero();
+      continue;
+    }
+    const std::uint64_t hash = hasher(page);
+    if (const auto same = parent.FindSame(in_map, hash)) {
+      map.Add(*same);
+    } else {
+      changed = true;
+      map.Add(buffer.AddPage(page, hash));
+      ++context.counters.pages_stored;
+    }
+  }
+}
+
+void CopyWorker::State::DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes,
+                                    bool changed) {
+  context.counters.bytes_source += bytes;
+  if (unit.part == 0) ++context.counters.files;
+  if (!changed && ReuseParentPart(unit, map, bytes)) return;
+  buffer.AddPart(unit.job, unit.part, std::move(map), bytes);
+}
+
+bool CopyWorker::State::ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map,
+                                        std::uint64_t bytes) {
+  const repo::PagedContent::Part* part = unit.job->ParentPart(unit.part);
+  if (part == nullptr) return false;
+  const auto* stored = std::get_if<repo::FrameRef>(&part->map);
+  if ((stored != nullptr && !packs.Use(stored->pack)) || !packs.UseAll(map)) return false;
+  unit.job->DeliverPart(unit.part, {.part = *part, .bytes = bytes});
+  return true;
+}
+
+// ---- files of bytes
+
+void CopyWorker::State::CopyWhole(const std::shared_ptr<FileJob>& job,
+                                  const std::stop_token& stop) {
+  if (job->entry().size > kMaxHeldFile) return CopyLarge(job, stop);
+  base::Bytes content;
+  const auto keep = [&](base::ByteView piece) {
+    content.insert(content.end(), piece.begin(), piece.end());
+  };
+  if (!ReadPieces(*job, stop, keep)) return job->Vanished();
+  StoreHeld(job, content);
+}
+
+void CopyWorker::State::StoreHeld(const std::shared_ptr<FileJob>& job, base::ByteView content) {
+  ++context.counters.files;
+  context.counters.bytes_source += content.size();
+  const repo::ContentDigest digest = repo::DigestOf(context.keyring, content);
+  if (content.size() <= repo::kMaxInline) {
+    return job->DeliverWhole(content.size(), repo::InlineContent{{content.begin(), content.end()}},
+                             digest);
+  }
+  if (ReuseParentFile(*job, content.size(), digest)) return;
+  if (content.size() <= repo::kMaxFrameSize) return buffer.AddSmallFile(job, content, digest);
+  std::vector<repo::Extent> extents;
+  for (std::size_t start = 0; start < content.size(); start += repo::kMaxFrameSize) {
+    extents.push_back(buffer.AddPiece(content.subspan(
+        start, std::min<std::size_t>(repo::kMaxFrameSize, content.size() - start))));
+  }
+  buffer.AddLargeFile(job, content.size(), std::move(extents), digest);
+}
+
+void CopyWorker::State::CopyLarge(const std::shared_ptr<FileJob>& job,
+                                  const std::stop_token& stop) {
+  if (job->parent()) {
+    repo::FileDigester first(context.keyring);
+    const auto size = ReadPieces(*job, stop, [&](base::ByteView piece) { first.Add(piece); });
+    if (!size) return job->Vanished();
+    if (ReuseParentFile(*job, *size, first.Finish())) {
+      ++context.counters.files;
+      context.counters.bytes_source += *size;
+      return;
+    }
+  }
+  repo::FileDigester digester(context.keyring);
+  std::vector<repo::Extent> extents;
+  const auto size = ReadPieces(*job, stop, [&](base::ByteView piece) {
+    digester.Add(piece);
+    extents.push_back(buffer.AddPiece(piece));
+  });
+  if (!size) return job->Vanished();
+  ++context.counters.files;
+  context.counters.bytes_source += *size;
+  buffer.AddLargeFile(job, *size, std::move(extents), digester.Finish());
+}
+
+bool CopyWorker::State::ReuseParentFile(FileJob& job, std::uint64_t size,
+                                        const repo::ContentDigest& digest) {
+  if (!job.parent() || job.parent()->size != size || job.parent()->digest != digest) return false;
+  const auto* extents = std::get_if<repo::ExtentContent>(&job.parent()->content);
+  if (extents == nullptr || !packs.UseAll(*extents, context.parent_frames)) return false;
+  job.DeliverWhole(size, *extents, digest);
+  return true;
+}
+
+std::optional<std::uint64_t> CopyWorker::State::ReadPieces(
+    FileJob& job, const std::stop_token& stop, const std::function<void(base::ByteView)>& piece) {
+  std::uint64_t position = 0;
+  while (position < job.entry().size) {
+    base::ThrowIfStopped(stop);
+    const std::uint64_t wanted =
+        std::min<std::uint64_t>(repo::kMaxFrameSize, job.entry().size - position);
+    const std::optional<std::size_t> count = Read(job, position, wanted);
+    if (!count) return std::nullopt;
+    if (*count > 0) piece(base::ByteView(read_buffer).first(*count));
+    position += *count;
+    if (*count < wanted) break;
+  }
+  return position;
+}
+
+}  // namespace holdfast::backup
