@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/reporter.h"
+#include "catalog/cluster_facts.h"
 #include "pg/lsn.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
@@ -36,10 +37,10 @@ struct RestoreOptions {
 // Everything a restore will do, decided and checked before a byte is written.
 struct RestorePlan {
   repo::Snapshot backup;
-  pg::SystemIdentifier system;
+  catalog::ClusterFacts facts;
   wal::Lineage lineage;  // up to the target timeline
   pg::TimelineId target_timeline;
-  std::optional<pg::Lsn> wal_end;  // how far WAL reaches on the lineage
+  pg::Lsn wal_end;  // how far WAL reaches on the lineage
   std::optional<base::Time> last_commit;
   TargetOptions target;
   base::Path to;
@@ -66,7 +67,7 @@ struct RestoreResult {
 // Interrupted at any point it leaves a directory that cannot start as a server (no pg_control) and
 // that the same restore may be run into again. Everything is fsynced when it returns.
 RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePlan& plan,
-                             const RestoreOptions& options, base::Clock& clock,
-                             base::Reporter& report, const std::stop_token& stop);
+                             const RestoreOptions& options, base::Reporter& report,
+                             const std::stop_token& stop);
 
 }  // namespace holdfast::restore

@@ -1,0 +1,64 @@
+// Writing one backup's files to their places: the worker of a restore.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "base/file.h"
+#include "base/reporter.h"
+#include "base/synchronized.h"
+#include "pg/crc32c.h"
+#include "repo/frame_reader.h"
+#include "repo/repository.h"
+#include "repo/tree.h"
+#include "restore/owner.h"
+
+namespace holdfast::restore {
+
+// A file that is complete, fsynced, with what a manifest says about it.
+struct WrittenFile {
+  std::string path;
+  std::uint64_t size = 0;
+  base::Time modified;
+  std::uint32_t crc32c = 0;
+};
+
+// One regular file on its way out. Its parts may be written by several workers; the last one
+// completes it.
+class RestoredFile {
+ public:
+  RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner);
+
+  const repo::TreeEntry& entry() const { return entry_; }
+  std::size_t part_count() const { return parts_.size(); }
+
+  // Creates the file, at its size (unwritten pages read as zeros), ready for parts in any order.
+  void Create();
+  // Writes a part and remembers its CRC. Thread-safe for different parts. Returns the bytes of the
+  // part.
+  std::uint64_t WritePart(std::size_t part, repo::FrameReader& frames, const repo::Keyring& keyring,
+                          const std::stop_token& stop);
+  // True for exactly one caller: the one who finished the last part, and who is to call Complete.
+  bool PartDone();
+  WrittenFile Complete();
+
+ private:
+  std::uint64_t WritePages(std::size_t part, repo::FrameReader& frames,
+                           const std::stop_token& stop);
+  void WriteBytes(repo::FrameReader& frames, const repo::Keyring& keyring);
+
+  const repo::TreeEntry entry_;
+  const base::Path place_;
+  const std::optional<Owner> owner_;
+  base::File file_;
+  std::vector<pg::Crc32cPart> parts_;
+  std::atomic<std::size_t> missing_;
+};
+
+}  // namespace holdfast::restore

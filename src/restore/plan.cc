@@ -1,0 +1,228 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/size_text.h"
+#include "base/time_text.h"
+#include "repo/frame_reader.h"
+#include "repo/tree.h"
+#include "restore/choose.h"
+#include "restore/destination.h"
+#include "restore/reach.h"
+#include "restore/restore.h"
+#include "wal/archive.h"
+
+namespace holdfast::restore {
+
+namespace {
+
+// Recovery fetches WAL into pg_wal and keeps some of it; two checkpoints' worth is the usual
+// amount.
+constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
+
+Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
+                    base::Reporter& report) {
+  Backups backups = catalog::ClusterBackups(
+      repository, options.source, [&](const repo::BackupId& id, const base::Error& error) {
+        report.Warn(fmt::format("backup {} cannot be read: {}", id.ToString(), error.message()));
+      });
+  if (backups.empty()) {
+    throw base::Error(
+        base::ErrorKind::kNotFound,
+        fmt::format("there is no cluster backup of {} in this repository", options.source),
+        {"holdfast list shows the backups there are"});
+  }
+  return backups;
+}
+
+// The cluster that is meant: that of the backup asked for, or of the newest.
+pg::SystemIdentifier ChooseSystem(const Backups& backups, const RestoreOptions& options) {
+  if (!options.backup) return backups.back().facts.system;
+  const auto asked = std::ranges::find_if(
+      backups, [&](const auto& backup) { return backup.snapshot.id == *options.backup; });
+  if (asked == backups.end()) {
+    throw base::Error(base::ErrorKind::kNotFound,
+                      fmt::format("there is no cluster backup {}", options.backup->ToString()),
+                      {"holdfast list shows the backups there are"});
+  }
+  return asked->facts.system;
+}
+
+std::vector<pg::TimelineHistory> Histories(wal::Archive& archive, const wal::Inventory& inventory,
+                                           pg::SystemIdentifier system) {
+  std::vector<pg::TimelineHistory> histories;
+  for (const pg::TimelineId timeline : inventory.timelines) {
+    if (auto history = archive.History(system, timeline)) histories.push_back(std::move(*history));
+  }
+  return histories;
+}
+
+// The source's own lineage, not the highest number: a copy that archived by mistake must not be
+// followed unasked.
+pg::TimelineId ChooseTimeline(wal::Archive& archive, const wal::Inventory& inventory,
+                              pg::SystemIdentifier system, const RestoreOptions& options) {
+  if (options.target.timeline) return *options.target.timeline;
+  const wal::LatestTimeline latest = wal::ChooseLatest(inventory, archive.RecordedTimeline(system),
+                                                       Histories(archive, inventory, system));
+  if (!latest.unseen_descendants.empty()) {
+    std::vector<std::uint32_t> others;
+    for (const pg::TimelineId timeline : latest.unseen_descendants)
+      others.push_back(timeline.value());
+    throw base::Error(
+        base::ErrorKind::kConflict,
+        fmt::format("it is not certain which timeline is {}'s own: it was last seen on {}, and the "
+                    "archive also holds {}",
+                    options.source, latest.timeline.value(), fmt::join(others, ", ")),
+        {fmt::format("say --timeline {} to restore what the source itself wrote",
+                     latest.timeline.value()),
+         fmt::format("say --timeline {} if the source was replaced by a server on that timeline",
+                     others.back())});
+  }
+  return latest.timeline;
+}
+
+pg::TimelineHistory HistoryOf(wal::Archive& archive, pg::SystemIdentifier system,
+                              pg::TimelineId timeline) {
+  if (timeline == pg::TimelineId(1)) return {};
+  if (auto history = archive.History(system, timeline)) return std::move(*history);
+  throw base::Error(
+      base::ErrorKind::kNotFound,
+      fmt::format("the history file of timeline {} is not in the archive", timeline.value()),
+      {"holdfast wal status shows the timelines there are"});
+}
+
+catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
+                                    const RestoreOptions& options) {
+  Backups usable = OnHistory(all, view.system, view.history);
+  if (options.backup) {
+    std::erase_if(usable,
+                  [&](const auto& backup) { return backup.snapshot.id != *options.backup; });
+    if (usable.empty()) {
+      throw base::Error(base::ErrorKind::kConflict,
+                        fmt::format("backup {} does not lead to timeline {}",
+                                    options.backup->ToString(), view.history.timeline().value()),
+                        {"choose another with --timeline, or leave --backup out"});
+    }
+  }
+  if (usable.empty()) {
+    throw base::Error(
+        base::ErrorKind::kNotFound,
+        fmt::format("no backup leads to timeline {}", view.history.timeline().value()),
+        {"choose another timeline with --timeline; holdfast wal status shows them"});
+  }
+  // The newest backup of which the record lies after the end; found by searching from the newest
+  // backward.
+  std::optional<pg::Lsn> found_at;
+  for (auto backup = usable.rbegin(); backup != usable.rend() && !found_at; ++backup) {
+    found_at = FindTargetRecord(view, options.target.target, backup->facts.stop_lsn);
+  }
+  if (const catalog::ClusterBackup* chosen = NewestBefore(usable, options.target, found_at))
+    return *chosen;
+  if (!found_at && !std::holds_alternative<TimeTarget>(options.target.target) &&
+      !std::holds_alternative<LsnTarget>(options.target.target)) {
+    return usable.front();  // CheckReach says what was searched for and where
+  }
+  throw base::Error(
+      base::ErrorKind::kNotFound,
+      "the target is earlier than the end of every backup that could lead to it",
+      {fmt::format("the earliest time within reach is {} (backup {}, LSN {})",
+                   base::FormatForPeople(usable.front().facts.stop_time, view.time_zone),
+                   usable.front().snapshot.id.ToString(),
+                   pg::FormatLsn(usable.front().facts.stop_lsn))});
+}
+
+// Every pack of the backup, before anything is written.
+std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupId& id) {
+  const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), id);
+  std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
+  repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
+    const auto slash = object.name.rfind('/');
+    missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
+  });
+  if (!missing.empty()) {
+    throw base::Error(
+        base::ErrorKind::kCorrupt,
+        fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
+                    missing.size(), needed.size(), id.ToString(),
+                    base::ToHex(missing.begin()->bytes)),
+        {"choose another backup with --backup", "holdfast verify tells what else is affected"});
+  }
+  return needed.size();
+}
+
+std::optional<pg::Oid> TablespaceOf(std::string_view path) {
+  constexpr std::string_view kPrefix = "pg_tblspc/";
+  if (!path.starts_with(kPrefix)) return std::nullopt;
+  path.remove_prefix(kPrefix.size());
+  return static_cast<pg::Oid>(std::stoul(std::string(path.substr(0, path.find('/')))));
+}
+
+void MeasureAndCheckSpace(const repo::Repository& repository, RestorePlan& plan) {
+  std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
+  repo::FrameReader frames(repository);
+  repo::TreeReader tree(frames, plan.backup.facts.tree);
+  while (const auto entry = tree.Next()) {
+    if (entry->type != repo::FileType::kRegular) continue;
+    ++plan.files;
+    plan.bytes += entry->size;
+    const auto oid = TablespaceOf(entry->path);
+    const auto mapped = oid ? plan.tablespaces.find(*oid) : plan.tablespaces.end();
+    bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
+  }
+  CheckSpace(bytes_by_directory);
+}
+
+}  // namespace
+
+RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
+                        base::Reporter& report) {
+  if (!options.to.is_absolute()) {
+    throw base::Error(base::ErrorKind::kUsage,
+                      fmt::format("{} is not an absolute path", options.to.native()));
+  }
+  const base::Path to = options.to.lexically_normal();
+  const DestinationState state = CheckDataDirectory(to);
+
+  const Backups backups = ReadBackups(repository, options, report);
+  const pg::SystemIdentifier system = ChooseSystem(backups, options);
+  wal::Archive archive(repository, options.source);
+  const wal::Inventory inventory = archive.Take(system);
+  const pg::TimelineId timeline = ChooseTimeline(archive, inventory, system, options);
+  const WalView view{.archive = archive,
+                     .inventory = inventory,
+                     .system = system,
+                     .history = HistoryOf(archive, system, timeline),
+                     .time_zone = options.time_zone};
+  const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
+  const ReachedEnd end = CheckReach(view, chosen, options.target);
+
+  RestorePlan plan{
+      .backup = chosen.snapshot,
+      .facts = chosen.facts,
+      .lineage = view.history.Spans(),
+      .target_timeline = timeline,
+      .wal_end = end.wal_end,
+      .last_commit = end.last_commit,
+      .target = options.target,
+      .to = to,
+      .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to)};
+  for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, state);
+  plan.packs = CheckPacks(repository, plan.backup.id);
+  MeasureAndCheckSpace(repository, plan);
+  if (!plan.facts.bad_pages.empty()) {
+    plan.warnings.push_back(
+        fmt::format("{} pages were already damaged on the server when this backup was taken",
+                    plan.facts.bad_pages.size()));
+  }
+  if (!plan.facts.outside_files.empty()) {
+    plan.warnings.push_back(fmt::format(
+        "the source's configuration lay outside its data directory and is not in the backup: {}",
+        fmt::join(plan.facts.outside_files, ", ")));
+  }
+  return plan;
+}
+
+}  // namespace holdfast::restore

@@ -1,0 +1,142 @@
+#include "restore/reach.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/time_text.h"
+#include "pg/wal_record.h"
+#include "wal/times.h"
+
+namespace holdfast::restore {
+
+namespace {
+
+[[noreturn]] void OutOfReach(std::string message, std::vector<std::string> hints) {
+  throw base::Error(base::ErrorKind::kNotFound, std::move(message), std::move(hints));
+}
+
+// "WAL is missing between ...": what keeps recovery from going on, if it is a gap.
+std::vector<std::string> GapHint(const WalView& view, const wal::Reach& reach) {
+  if (!reach.first_gap) return {};
+  return {fmt::format("WAL is missing there: {}",
+                      reach.first_gap->ToString(view.inventory.segment_size))};
+}
+
+bool Matches(const RecoveryTarget& target, const pg::WalRecord& record) {
+  if (const auto* xid = std::get_if<XidTarget>(&target)) {
+    return record.header.xid == xid->xid && pg::CommitTime(record).has_value();
+  }
+  if (const auto* name = std::get_if<NameTarget>(&target)) {
+    const auto point = pg::ReadRestorePoint(record);
+    return point && point->name == name->name;
+  }
+  return false;
+}
+
+class ReachCheck {
+ public:
+  ReachCheck(const WalView& view, const catalog::ClusterBackup& backup, const TargetOptions& target)
+      : view_(view), facts_(backup.facts), id_(backup.snapshot.id.ToString()), target_(target) {}
+
+  ReachedEnd Run() {
+    reach_ = wal::FollowWal(view_.inventory, view_.history.Spans(), facts_.start_lsn);
+    if (reach_.end < facts_.stop_lsn) {
+      auto hints = GapHint(view_, reach_);
+      hints.emplace_back("choose another backup with --backup");
+      OutOfReach(fmt::format("backup {} needs WAL up to {}, and it is there only up to {}", id_,
+                             pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end)),
+                 std::move(hints));
+    }
+    if (!std::holds_alternative<ImmediateTarget>(target_.target)) FindLastCommit();
+    std::visit([&](const auto& target) { Check(target); }, target_.target);
+    return {.wal_end = reach_.end, .last_commit = last_commit_};
+  }
+
+ private:
+  void FindLastCommit() {
+    const auto mark = wal::LastCommit(view_.archive, view_.system, view_.history.Spans(),
+                                      facts_.start_lsn, reach_.end, view_.inventory.segment_size);
+    if (mark) last_commit_ = mark->time;
+  }
+
+  void Check(const LatestTarget&) {}
+  void Check(const ImmediateTarget&) {}
+
+  // The server stops at the first commit later than the target; without one it cannot know that it
+  // arrived.
+  void Check(const TimeTarget& target) {
+    const bool reached = last_commit_ && (target_.exclusive ? *last_commit_ >= target.time
+                                                            : *last_commit_ > target.time);
+    if (reached) return;
+    auto hints = GapHint(view_, reach_);
+    hints.push_back(
+        fmt::format("the earliest time within reach of this backup is {}", Text(facts_.stop_time)));
+    if (last_commit_) {
+      hints.push_back(fmt::format("the latest is just before the last commit in the archive, {}",
+                                  Text(*last_commit_)));
+    }
+    hints.emplace_back("without a target everything in the archive is restored");
+    OutOfReach(fmt::format("{} is later than anything in the WAL archive", Text(target.time)),
+               std::move(hints));
+  }
+
+  void Check(const LsnTarget& target) {
+    if (target.lsn < reach_.end) return;
+    auto hints = GapHint(view_, reach_);
+    hints.push_back(fmt::format("the WAL archive reaches up to {}", pg::FormatLsn(reach_.end)));
+    OutOfReach(
+        fmt::format("LSN {} is beyond the end of the WAL archive", pg::FormatLsn(target.lsn)),
+        std::move(hints));
+  }
+
+  void Check(const XidTarget& target) {
+    RequireFound(fmt::format("no commit or abort of transaction {} is in the WAL after backup {}",
+                             target.xid, id_));
+  }
+  void Check(const NameTarget& target) {
+    RequireFound(
+        fmt::format("no restore point \"{}\" is in the WAL after backup {}", target.name, id_));
+  }
+  void RequireFound(std::string message) {
+    if (FindTargetRecord(view_, target_.target, facts_.stop_lsn)) return;
+    auto hints = GapHint(view_, reach_);
+    hints.push_back(fmt::format("the WAL archive was searched from {} to {} on timeline {}",
+                                pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end),
+                                view_.history.timeline().value()));
+    OutOfReach(std::move(message), std::move(hints));
+  }
+
+  std::string Text(base::Time time) const { return base::FormatForPeople(time, view_.time_zone); }
+
+  const WalView& view_;
+  const catalog::ClusterFacts& facts_;
+  const std::string id_;
+  const TargetOptions& target_;
+  wal::Reach reach_;
+  std::optional<base::Time> last_commit_;
+};
+
+}  // namespace
+
+std::optional<pg::Lsn> FindTargetRecord(const WalView& view, const RecoveryTarget& target,
+                                        pg::Lsn from) {
+  if (!std::holds_alternative<XidTarget>(target) && !std::holds_alternative<NameTarget>(target))
+    return std::nullopt;
+  const wal::Reach reach = wal::FollowWal(view.inventory, view.history.Spans(), from);
+  std::optional<pg::Lsn> found;
+  wal::ScanRecords(view.archive, view.system, view.history.Spans(), from, reach.end,
+                   view.inventory.segment_size, [&](const pg::WalRecord& record) {
+                     if (Matches(target, record)) found = record.start;
+                     return !found;
+                   });
+  return found;
+}
+
+ReachedEnd CheckReach(const WalView& view, const catalog::ClusterBackup& backup,
+                      const TargetOptions& target) {
+  return ReachCheck(view, backup, target).Run();
+}
+
+}  // namespace holdfast::restore

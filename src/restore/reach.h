@@ -1,0 +1,39 @@
+// Can the target be reached with the WAL there is?
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "catalog/cluster_facts.h"
+#include "restore/choose.h"
+#include "restore/target.h"
+#include "wal/archive.h"
+#include "wal/coverage.h"
+
+namespace holdfast::restore {
+
+// One system's WAL along one lineage.
+struct WalView {
+  wal::Archive& archive;
+  const wal::Inventory& inventory;
+  pg::SystemIdentifier system;
+  pg::TimelineHistory history;
+  std::string time_zone;  // for messages
+};
+
+// Where the WAL after `from` holds the record that the target names: the commit or abort of a
+// transaction, or a restore point. Empty for targets that name no record, and when it is not there.
+std::optional<pg::Lsn> FindTargetRecord(const WalView& view, const RecoveryTarget& target,
+                                        pg::Lsn from);
+
+struct ReachedEnd {
+  pg::Lsn wal_end;
+  std::optional<base::Time> last_commit;  // along the way
+};
+
+// Throws Error(kNotFound) when recovery from `backup` would end before the target, with the nearest
+// times or positions that can be reached; naming the gap when WAL is missing in between.
+ReachedEnd CheckReach(const WalView& view, const catalog::ClusterBackup& backup,
+                      const TargetOptions& target);
+
+}  // namespace holdfast::restore

@@ -1,0 +1,89 @@
+#include "restore/recovery_files.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/workers.h"
+#include "pg/backup_label.h"
+#include "pg/crc32c.h"
+#include "pg/version.h"
+#include "restore/destination.h"
+#include "restore/recovery_settings.h"
+#include "wal/archive.h"
+#include "wal/coverage.h"
+
+namespace holdfast::restore {
+
+namespace {
+
+std::string TablespaceMap(const RestorePlan& plan) {
+  std::vector<pg::TablespaceLink> links;
+  for (const auto& [oid, directory] : plan.tablespaces)
+    links.push_back({.tablespace = oid, .target = directory.native()});
+  const auto version = pg::MajorVersion::FromServerVersionNumber(
+      static_cast<std::uint32_t>(plan.facts.server_version));
+  return pg::FormatTablespaceMap(links, version);
+}
+
+}  // namespace
+
+WrittenFile RecoveryFiles::Write(std::string_view path, base::ByteView contents,
+                                 std::uint32_t mode) {
+  const base::Path place = plan_.to / path;
+  base::WriteFileDurably(place, contents);
+  SetOwnerAndMode(place, owner_, mode);
+  return {.path = std::string(path),
+          .size = contents.size(),
+          .modified = plan_.facts.stop_time,
+          .crc32c = pg::Crc32cOf(contents)};
+}
+
+std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
+  std::vector<WrittenFile> written{Write("backup_label", base::AsBytes(plan_.facts.backup_label))};
+  if (!plan_.tablespaces.empty())
+    written.push_back(Write("tablespace_map", base::AsBytes(TablespaceMap(plan_))));
+  return written;
+}
+
+void RecoveryFiles::WriteSettings() {
+  const base::Bytes existing =
+      base::ReadFileIfExists(plan_.to / "postgresql.auto.conf").value_or(base::Bytes{});
+  const std::string settings =
+      AutoConf(base::AsText(existing), {.target = plan_.target,
+                                        .timeline = plan_.target_timeline,
+                                        .fetch_command = options_.fetch_command,
+                                        .keep_archiving = options_.replaces_source});
+  Write("postgresql.auto.conf", base::AsBytes(settings));
+  Write("recovery.signal", {});
+}
+
+void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop_token& stop) {
+  wal::Archive archive(repository, options_.source);
+  for (const std::string& name :
+       wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
+                           plan_.facts.wal_segment_size)) {
+    base::ThrowIfStopped(stop);
+    const std::optional<base::Bytes> segment = archive.Get(plan_.facts.system, name);
+    if (!segment) {
+      throw base::Error(base::ErrorKind::kCorrupt,
+                        fmt::format("WAL segment {} of the backup is not in the archive", name),
+                        {"choose another backup with --backup"});
+    }
+    Write("pg_wal/" + name, *segment);
+  }
+}
+
+void RecoveryFiles::WriteControlFile(base::ByteView contents, std::uint32_t mode) {
+  Write(kUnfinishedControlPath, contents, mode);
+  const base::Path from = plan_.to / kUnfinishedControlPath;
+  const base::Path place = plan_.to / kControlPath;
+  if (std::rename(from.c_str(), place.c_str()) != 0) {
+    throw base::SystemError(errno, fmt::format("cannot rename a file to {}", place.native()));
+  }
+  base::SyncDirectory(place.parent_path());
+}
+
+}  // namespace holdfast::restore
