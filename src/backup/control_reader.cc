@@ -37,7 +37,10 @@ base::Bytes ReadControlFile(pg::ClusterReader& cluster, base::Clock& clock,
       pg::ParseControlFile(contents);
       return contents;
     } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::kCorrupt || reading == kReadings) throw;
+      // A torn version field looks like a foreign version.
+      const bool may_be_torn =
+          error.kind() == base::ErrorKind::kCorrupt || error.kind() == base::ErrorKind::kUsage;
+      if (!may_be_torn || reading == kReadings) throw;
     }
     clock.Sleep(kPause, stop);
     base::ThrowIfStopped(stop);
