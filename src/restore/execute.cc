@@ -74,7 +74,7 @@ struct WriteUnit {
 class FileStage {
  public:
   FileStage(const repo::Repository& repository, const RestorePlan& plan, base::Reporter& report,
-            repo::Lease& lease)
+            repo::Lease* lease)
       : repository_(repository), plan_(plan), report_(report), lease_(lease), frames_(repository) {}
 
   void ChooseOwner() {
@@ -224,8 +224,7 @@ std::unique_ptr<repo::Lease> PinBackup(const repo::Repository& repository, const
 RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePlan& plan,
                              const RestoreOptions& options, base::Reporter& report,
                              const std::stop_token& stop) {
-  repo::Lease lease(repository,
-                    {.kind = "restore", .pins = {plan.backup.id}, .log = plan.backup.facts.log});
+  const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan, report);
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
   PrepareDirectories(plan.to, plan.tablespaces);

@@ -199,16 +199,16 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
   const ReachedEnd end = CheckReach(view, chosen, options.target);
 
-  RestorePlan plan{
-      .backup = chosen.snapshot,
-      .facts = chosen.facts,
-      .lineage = view.history.Spans(),
-      .target_timeline = timeline,
-      .wal_end = end.wal_end,
-      .last_commit = end.last_commit,
-      .target = options.target,
-      .to = to,
-      .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to)};
+  RestorePlan plan{.backup = chosen.snapshot,
+                   .facts = chosen.facts,
+                   .lineage = view.history.Spans(),
+                   .target_timeline = timeline,
+                   .wal_end = end.wal_end,
+                   .last_commit = end.last_commit,
+                   .target = options.target,
+                   .to = to,
+                   .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
+                   .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, state);
   plan.packs = CheckPacks(repository, plan.backup.id);
   MeasureAndCheckSpace(repository, plan);
