@@ -116,6 +116,7 @@ void Writer::State::PutPack(const PackId& provisional, FinishedPack pack) {
 
 Writer::Writer(const Repository& repository, WriterOptions options)
     : state_(std::make_unique<State>(*this, repository, std::move(options))) {
+  repository.CheckMayWrite();
   storage::Storage& storage = repository.storage();
   state_->lease.emplace(repository, LeaseOf(state_->options));
   if (state_->options.parent) CheckParent(storage, *state_->options.parent);

@@ -1,0 +1,230 @@
+#include "repo/tree.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "repo/content_store.h"
+#include "repo/testing/model_backup.h"
+#include "repo/tree_codec.h"
+
+namespace holdfast::repo {
+namespace {
+
+const BackupId kId = BackupId::Parse("shop/20261121T070003Z-4f2a");
+
+WriterOptions Options() {
+  return {.id = kId, .parent = {}, .log_start = {}, .pack_size = 4 * base::kKiB, .compression = {}};
+}
+
+TreeEntry Inline(std::string path, std::string_view text) {
+  TreeEntry entry;
+  entry.path = std::move(path);
+  entry.size = text.size();
+  if (!text.empty()) entry.content = InlineContent{base::ToBytes(text)};
+  return entry;
+}
+
+// Sorted, as paths are.
+std::vector<TreeEntry> ManyEntries(int count) {
+  std::set<std::string> paths;
+  for (int i = 0; i < count; ++i) paths.insert("base/16384/" + std::to_string(i));
+  std::vector<TreeEntry> entries;
+  for (const std::string& path : paths) entries.push_back(Inline(path, path));
+  return entries;
+}
+
+// As a backup has it in the end: packs by their names.
+TreeRoot WriteTree(Writer& writer, const std::vector<TreeEntry>& entries) {
+  TreeWriter tree(writer.meta());
+  for (const TreeEntry& entry : entries) tree.Add(entry);
+  TreeRoot root = tree.Finish();
+  writer.meta().Flush();
+  for (FrameRef& ref : root.index_frames) ref.pack = writer.names().Named(ref.pack);
+  return root;
+}
+
+std::vector<TreeEntry> ReadTree(TreeReader& tree) {
+  std::vector<TreeEntry> entries;
+  while (std::optional<TreeEntry> entry = tree.Next()) entries.push_back(std::move(*entry));
+  return entries;
+}
+
+TEST(Tree, GivesBackManyEntriesInOrderAndFindsEachByPath) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  const std::vector<TreeEntry> entries = ManyEntries(5000);
+  const TreeRoot root = WriteTree(writer, entries);
+  EXPECT_EQ(root.entry_count, entries.size());
+  FrameReader frames(test.sound());
+  TreeReader tree(frames, root);
+  for (std::size_t i = 0; i < entries.size(); i += 37) {
+    EXPECT_EQ(tree.Find(entries[i].path), entries[i]);
+  }
+  EXPECT_FALSE(tree.Find("a"));
+  EXPECT_FALSE(tree.Find("base/16384/12x"));
+  EXPECT_FALSE(tree.Find("z"));
+  EXPECT_EQ(ReadTree(tree), entries);
+}
+
+TEST(Tree, MayBeEmpty) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  FrameReader frames(test.sound());
+  TreeReader tree(frames, WriteTree(writer, {}));
+  EXPECT_FALSE(tree.Next());
+  EXPECT_FALSE(tree.Find("a"));
+}
+
+TEST(TreeWriter, RefusesEntriesOutOfOrderOrTwice) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  TreeWriter tree(writer.meta());
+  tree.Add(Inline("b", ""));
+  EXPECT_THROW(tree.Add(Inline("b", "")), base::Error);
+  EXPECT_THROW(tree.Add(Inline("a", "")), base::Error);
+  // As bytes, '-' comes before '/'.
+  tree.Add(Inline("c-d", ""));
+  EXPECT_THROW(tree.Add(Inline("c", "")), base::Error);
+}
+
+TEST(TreeReader, RefusesATreeThatLacksEntries) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  TreeRoot root = WriteTree(writer, ManyEntries(10));
+  ++root.entry_count;
+  FrameReader frames(test.sound());
+  TreeReader tree(frames, root);
+  EXPECT_THROW((void)ReadTree(tree), base::Error);
+}
+
+TEST(TreeReader, RefusesIndexFramesInAnotherOrder) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  TreeRoot first = WriteTree(writer, {Inline("a", "")});
+  const TreeRoot second = WriteTree(writer, {Inline("b", "")});
+  FrameReader frames(test.sound());
+  first.index_frames.insert(first.index_frames.begin(), second.index_frames[0]);
+  TreeReader tree(frames, first);
+  EXPECT_THROW((void)tree.Next(), base::Error);
+}
+
+std::set<std::string> FirstPaths(FrameReader& frames, const TreeRoot& root) {
+  std::set<std::string> paths;
+  for (const FrameRef& ref : root.index_frames) {
+    for (const TreeIndexEntry& entry : DecodeTreeIndex(*frames.Read(ref), ref.pack)) {
+      paths.insert(entry.first_path);
+    }
+  }
+  return paths;
+}
+
+TEST(TreeWriter, CutsUnchangedStretchesTheSameWayInEveryBackup) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  FrameReader frames(test.sound());
+  std::vector<TreeEntry> entries = ManyEntries(20'000);
+  const std::set<std::string> before = FirstPaths(frames, WriteTree(writer, entries));
+  EXPECT_GT(before.size(), 15U);
+  entries.insert(entries.begin(), Inline("a/new/file", "x"));
+  const std::set<std::string> after = FirstPaths(frames, WriteTree(writer, entries));
+  std::vector<std::string> differing;
+  std::ranges::set_symmetric_difference(before, after, std::back_inserter(differing));
+  EXPECT_LE(differing.size(), 4U);
+}
+
+// A map of `runs` single pages, each from a frame of its own.
+PageMap ScatteredMap(const PackId& pack, std::uint32_t runs) {
+  PageMapBuilder builder;
+  for (std::uint32_t i = 0; i < runs; ++i) {
+    builder.Add({.zero = false, .frame = {pack, i * 2 + i % 3}, .index = i % 5});
+  }
+  return builder.Take();
+}
+
+TEST(TreeWriter, MovesMapsOutOfARecordThatWouldBeLong) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  PackId pack;
+  pack.bytes.fill(7);
+  TreeEntry entry;
+  entry.path = "base/1/2";
+  PagedContent content;
+  for (int part = 0; part < 3; ++part) {
+    content.parts.push_back({kPagesPerMap, ScatteredMap(pack, kPagesPerMap)});
+  }
+  entry.size = std::uint64_t{3} * kPagesPerMap * kPageSize;
+  entry.content = content;
+  FrameReader frames(test.sound());
+  TreeReader tree(frames, WriteTree(writer, {entry}));
+  const TreeEntry read = tree.Next().value();
+  const auto& parts = std::get<PagedContent>(read.content).parts;
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<FrameRef>(parts[2].map));
+  EXPECT_EQ(frames.Map(parts[2]), std::get<PageMap>(content.parts[2].map));
+}
+
+TEST(StoreMap, KeepsSmallMapsInlineAndPutsOthersIntoFrames) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  DataWriter data(writer);
+  const FrameRef frame = data.AppendBytes(base::Bytes(10));
+  const PageMap small = ScatteredMap(frame.pack, 20);
+  const PageMap large = ScatteredMap(frame.pack, 2000);
+  EXPECT_THROW((void)StoreMap(writer, small), base::Error);
+  data.Flush();
+  EXPECT_TRUE(std::holds_alternative<PageMap>(StoreMap(writer, small).map));
+  PagedContent::Part part = StoreMap(writer, large);
+  writer.meta().Flush();
+  auto& ref = std::get<FrameRef>(part.map);
+  ref.pack = writer.names().Named(ref.pack);
+  FrameReader frames(test.sound());
+  EXPECT_EQ(frames.Map(part).runs, large.runs);
+  part.page_count = 1999;
+  EXPECT_THROW((void)frames.Map(part), base::Error);
+}
+
+TEST(StoreExtents, PutsLongListsIntoFramesAndReadsThemBackInOrder) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  DataWriter data(writer);
+  const FrameRef frame = data.AppendBytes(ModelPage(1, 1));
+  data.Flush();
+  std::vector<Extent> extents;
+  for (std::uint32_t i = 0; i < 20'000; ++i) extents.push_back({frame, i % 8000, 1 + i % 190});
+  ExtentContent content = StoreExtents(writer, extents);
+  EXPECT_EQ(content.lists.size(), 3U);
+  EXPECT_TRUE(content.extents.empty());
+  writer.meta().Flush();
+  for (FrameRef& list : content.lists) list.pack = writer.names().Named(list.pack);
+  FrameReader frames(test.sound());
+  std::size_t i = 0;
+  const PackId pack = writer.names().Named(frame.pack);
+  frames.ForEachExtent(content, [&](const Extent& extent) {
+    ASSERT_EQ(extent, (Extent{{pack, 0}, extents[i].offset, extents[i].length}));
+    ++i;
+  });
+  EXPECT_EQ(i, extents.size());
+}
+
+RC_GTEST_PROP(Tree, GivesBackAndFindsAnyEntries, ()) {
+  TestRepository test;
+  const auto names = *rc::gen::container<std::set<std::string>>(
+      rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange('a', 'f'))));
+  std::vector<TreeEntry> entries;
+  for (const std::string& name : names) {
+    entries.push_back(Inline(name, std::string(*rc::gen::inRange<std::size_t>(0, 512), 'x')));
+  }
+  Writer writer(test.repository(), Options());
+  const TreeRoot root = WriteTree(writer, entries);
+  FrameReader frames(test.sound());
+  TreeReader tree(frames, root);
+  for (const TreeEntry& entry : entries) RC_ASSERT(tree.Find(entry.path) == entry);
+  RC_ASSERT(ReadTree(tree) == entries);
+}
+
+}  // namespace
+}  // namespace holdfast::repo
