@@ -284,8 +284,7 @@ class AfterPut final : public storage::Storage {
 TEST(WriterCommit, WithdrawsTheSnapshotWhenTheLastLookFindsAPackCondemned) {
   TestRepository test;
   const auto storage = std::make_shared<AfterPut>(test.memory);
-  const Repository repository = Repository::Open(
-      storage, test.clock, KeyFile{codec::Key256::From(base::Bytes(codec::Key256::kSize, 42))});
+  const Repository repository = Repository::Open(storage, test.clock, TestUnlock());
   Ready ready(test, repository);
   storage->prefix = kSnapshotsPrefix;
   storage->then = [&] { Condemn(*test.memory, {ShortPackId::Of(ready.pack)}); };

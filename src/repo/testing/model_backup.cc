@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kPieceSize = 3000;
 
-codec::Key256 TestKey() { return codec::Key256::From(base::Bytes(codec::Key256::kSize, 42)); }
-
 // Splits a file into pages, fills frames with those that are not where they were, and makes the
 // maps.
 class PagePacker {
@@ -214,12 +212,14 @@ base::Bytes ReadPages(FrameReader& frames, const TreeEntry& entry) {
 
 }  // namespace
 
+Unlock TestUnlock() { return KeyFile{codec::Key256::From(base::Bytes(codec::Key256::kSize, 42))}; }
+
 TestRepository::TestRepository() : TestRepository(nullptr) {}
 
 TestRepository::TestRepository(const TestRepository* origin)
     : memory(std::make_shared<storage::MemoryStorage>(clock)),
       faulty(std::make_shared<storage::FaultyStorage>(memory)) {
-  const KeyFile key{TestKey()};
+  const Unlock key = TestUnlock();
   if (origin == nullptr) {
     (void)Repository::Create(memory, clock, key, {.key_label = "test"});
   } else {

@@ -18,6 +18,9 @@
 
 namespace holdfast::repo {
 
+// What opens every TestRepository.
+Unlock TestUnlock();
+
 // A new repository in memory, reached through a storage that can be told to fail.
 class TestRepository {
  public:
