@@ -2,6 +2,7 @@
 // 14: pg_start_backup, pg_stop_backup), with the facts about the cluster that a backup needs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,7 +33,8 @@ struct ClusterFacts {
   std::vector<std::string>
       outside_files;  // configuration files outside the data directory, when visible
   std::vector<Tablespace> tablespaces;
-  std::string postmaster_start;  // pg_postmaster_start_time(), text
+  std::string postmaster_start;  // pg_postmaster_start_time(), text, UTC
+  int port = 0;
   bool in_recovery = false;
   bool fsync_on = true;
   bool full_page_writes = true;
@@ -48,6 +50,7 @@ struct PostmasterProof {
   std::int32_t key2 = 0;
   int backend_pid = 0;
   std::string postmaster_start;
+  std::string slot;  // the session's temporary slot; empty without one
 };
 // Throws Error(kConflict) unless `connection` is on the postmaster that `proof` was taken on.
 void ProveSamePostmaster(Connection& connection, const PostmasterProof& proof);
@@ -72,12 +75,16 @@ struct BackupSessionOptions {
   // Keeps the WAL of the backup on the server by a temporary physical slot of the session, where
   // the role may: dropped by the server itself when the session ends, however it ends.
   bool hold_wal = true;
+  // The server may write out all its shared buffers first, and slowly without fast_checkpoint.
+  std::chrono::seconds checkpoint_timeout{std::chrono::hours{2}};
 };
 
 // Losing the connection aborts the backup on the server's side; every later call throws. Not
 // thread-safe.
 class BackupSession {
  public:
+  // Error(kUsage) for a major version that is not supported, Error(kConflict) for a standby and for
+  // wal_level = minimal, SqlError(kDenied) when the role lacks a grant.
   static BackupSession Start(const BackupSessionOptions& options);
   ~BackupSession();
   BackupSession(BackupSession&&) noexcept;
@@ -85,6 +92,8 @@ class BackupSession {
   const ClusterFacts& facts() const;
   const BackupStart& start() const;
   const PostmasterProof& proof() const;
+  // False also where the role may not make slots or none is free: then WAL may be recycled before
+  // it is copied.
   bool holds_wal() const;
   Connection& connection();
 
@@ -101,6 +110,7 @@ class BackupSession {
   std::unique_ptr<State> state_;
 };
 
+// Does not judge them: also of a standby and of any major version.
 ClusterFacts ReadClusterFacts(Connection& connection);
 
 }  // namespace holdfast::pg

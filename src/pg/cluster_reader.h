@@ -64,11 +64,13 @@ std::unique_ptr<ClusterReader> OpenLocalReader(const base::Path& data_directory,
 std::unique_ptr<ClusterReader> OpenSqlReader(const ConnectOptions& connect,
                                              const BackupSession& session);
 
-// Sorted by their file names, the segment files of pg_wal with sizes; for capturing a backup's own
-// WAL. Uses `reader`'s way of reading.
+// pg_wal, for capturing a backup's own WAL and for receiving WAL without the replication protocol.
+// Not thread-safe.
 class WalDirectory {
  public:
   virtual ~WalDirectory() = default;
+  // Sorted: segments, .partial and .history files. Segments past the current one are recycled ones,
+  // with old content.
   virtual std::vector<std::string> List() = 0;
   // As FileReader::ReadAt, `name` within pg_wal.
   virtual std::optional<std::size_t> ReadAt(std::string_view name, std::uint64_t offset,
@@ -76,6 +78,9 @@ class WalDirectory {
 };
 std::unique_ptr<WalDirectory> OpenLocalWalDirectory(const base::Path& data_directory);
 std::unique_ptr<WalDirectory> OpenSqlWalDirectory(const ConnectOptions& connect);
+// As above, proven to be of the session's postmaster.
+std::unique_ptr<WalDirectory> OpenSqlWalDirectory(const ConnectOptions& connect,
+                                                  const BackupSession& session);
 
 // The GRANT statements that let a non-superuser `role` do everything holdfast does, to be run in
 // each database used.

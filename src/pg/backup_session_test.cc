@@ -1,0 +1,157 @@
+#include "pg/backup_session.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "pg/backup_label.h"
+#include "pg/cluster_reader.h"
+#include "pg/testing/expect_error.h"
+#include "pg/testing/live_cluster.h"
+
+namespace holdfast::pg {
+namespace {
+
+using base::ErrorKind;
+
+class LiveSession : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cluster_ = new LiveCluster({.settings = {"max_replication_slots = 1"}});
+    cluster_->Run({"CREATE DATABASE other", "CREATE ROLE mortal LOGIN"});
+  }
+  static void TearDownTestSuite() {
+    delete cluster_;
+    cluster_ = nullptr;
+  }
+  static BackupSessionOptions Options() {
+    BackupSessionOptions options;
+    options.connect = cluster_->connect();
+    options.label = "a label";
+    return options;
+  }
+  static LiveCluster* cluster_;
+};
+LiveCluster* LiveSession::cluster_ = nullptr;
+
+TEST_F(LiveSession, StartsAndStopsABackup) {
+  BackupSession session = BackupSession::Start(Options());
+  EXPECT_TRUE(session.holds_wal());
+  EXPECT_TRUE(session.start().lsn.IsValid());
+  EXPECT_EQ(session.start().timeline, TimelineId(1));
+  session.KeepAlive();
+  const BackupStop stop = session.Stop();
+  EXPECT_GT(stop.lsn, session.start().lsn);
+  EXPECT_GE(stop.time, session.start().time);
+  EXPECT_LT(stop.time - session.start().time, std::chrono::minutes(5));
+  EXPECT_EQ(stop.timeline, TimelineId(1));
+  const BackupLabel label = ParseBackupLabel(stop.backup_label);
+  EXPECT_EQ(label.label, "a label");
+  EXPECT_EQ(label.start, session.start().lsn);
+  EXPECT_EQ(stop.tablespace_map, "");
+  ExpectError(ErrorKind::kInternal, "twice", [&] { session.Stop(); });
+}
+
+TEST_F(LiveSession, HoldsTheWalOfTheBackupUntilItsEnd) {
+  const std::string count = "SELECT count(*) FROM pg_replication_slots WHERE temporary";
+  {
+    BackupSession session = BackupSession::Start(Options());
+    EXPECT_EQ(cluster_->Value(count), "1");
+    EXPECT_LE(ParseLsn(cluster_->Value("SELECT restart_lsn FROM pg_replication_slots")),
+              session.start().lsn);
+    session.Stop();
+    EXPECT_EQ(cluster_->Value(count), "1");
+  }
+  // The server notices the end of a session by itself, a little later.
+  for (int i = 0; i < 1000 && cluster_->Value(count) != "0"; ++i) {
+  }
+  EXPECT_EQ(cluster_->Value(count), "0");
+}
+
+TEST_F(LiveSession, DoesWithoutASlotWhereNoneIsFree) {
+  Connection connection = cluster_->Open();
+  connection.Query("SELECT pg_create_physical_replication_slot('taken')");
+  {
+    BackupSession session = BackupSession::Start(Options());
+    EXPECT_FALSE(session.holds_wal());
+    session.Stop();
+  }
+  connection.Query("SELECT pg_drop_replication_slot('taken')");
+  BackupSessionOptions options = Options();
+  options.hold_wal = false;
+  EXPECT_FALSE(BackupSession::Start(options).holds_wal());
+}
+
+TEST_F(LiveSession, ProvesThePostmasterToOtherConnections) {
+  BackupSession session = BackupSession::Start(Options());
+  Connection same = cluster_->Open();
+  ProveSamePostmaster(same, session.proof());
+  ConnectOptions elsewhere = cluster_->connect();
+  elsewhere.database = "other";
+  Connection other_database = Connection::Open(elsewhere);
+  ProveSamePostmaster(other_database, session.proof());
+
+  PostmasterProof wrong = session.proof();
+  ++wrong.key2;
+  ExpectError(ErrorKind::kConflict, "not the server", [&] { ProveSamePostmaster(same, wrong); });
+  wrong = session.proof();
+  wrong.postmaster_start = "2001-01-01 00:00:00+00";
+  ExpectError(ErrorKind::kConflict, "not the server", [&] { ProveSamePostmaster(same, wrong); });
+  wrong = session.proof();
+  ++wrong.backend_pid;
+  ExpectError(ErrorKind::kConflict, "not the server", [&] { ProveSamePostmaster(same, wrong); });
+}
+
+TEST_F(LiveSession, NamesAMissingRight) {
+  BackupSessionOptions options = Options();
+  options.connect.conninfo += " user=mortal";
+  const base::Error error = ErrorOf([&] { BackupSession::Start(options); });
+  EXPECT_EQ(error.kind(), ErrorKind::kDenied);
+  EXPECT_THAT(error.hints().back(), testing::HasSubstr("grant"));
+}
+
+TEST_F(LiveSession, KnowsTheFactsOfTheCluster) {
+  Connection connection = cluster_->Open();
+  const ClusterFacts facts = ReadClusterFacts(connection);
+  EXPECT_EQ(facts.data_directory, cluster_->data_directory().native());
+  EXPECT_EQ(facts.port, cluster_->port());
+  EXPECT_EQ(facts.wal_segment_size, 16U << 20);
+  EXPECT_EQ(facts.wal_level, "replica");
+  EXPECT_EQ(facts.archive_mode, "off");
+  EXPECT_FALSE(facts.fsync_on);
+  EXPECT_TRUE(facts.full_page_writes);
+  EXPECT_FALSE(facts.in_recovery);
+  EXPECT_TRUE(facts.outside_files.empty());
+  EXPECT_TRUE(facts.tablespaces.empty());
+}
+
+TEST(Session, FailsWhenItsServerIsKilled) {
+  LiveCluster cluster;
+  BackupSession session = BackupSession::Start({.connect = cluster.connect(), .label = "doomed"});
+  cluster.Stop(LiveCluster::StopMode::kImmediate);
+  cluster.Start();
+  ExpectError(ErrorKind::kUnavailable, "", [&] { session.KeepAlive(); });
+  ExpectError(ErrorKind::kUnavailable, "failed before", [&] { session.Stop(); });
+  Connection connection = cluster.Open();
+  ExpectError(ErrorKind::kConflict, "not the server",
+              [&] { ProveSamePostmaster(connection, session.proof()); });
+  ExpectError(ErrorKind::kConflict, "not the data directory",
+              [&] { OpenLocalReader(cluster.data_directory(), session); });
+}
+
+TEST(Session, RefusesMinimalWalAndStandbys) {
+  LiveCluster cluster({.settings = {"wal_level = minimal", "max_wal_senders = 0"}});
+  const auto start = [&] { BackupSession::Start({.connect = cluster.connect(), .label = "x"}); };
+  ExpectError(ErrorKind::kConflict, "wal_level = minimal", start);
+  cluster.Stop(LiveCluster::StopMode::kFast);
+  cluster.MakeServerFile("data/postgresql.auto.conf", "wal_level = replica\n");
+  cluster.Start();
+  cluster.Run({"CHECKPOINT"});
+  cluster.Stop(LiveCluster::StopMode::kFast);
+  cluster.MakeServerFile("data/standby.signal", "");
+  cluster.Start();
+  ExpectError(ErrorKind::kConflict, "is a standby", start);
+}
+
+}  // namespace
+}  // namespace holdfast::pg
