@@ -100,6 +100,7 @@ std::string SessionSettings(int server_version) {
       "SET timezone = 'UTC';"
       "SET bytea_output = hex;"
       "SET standard_conforming_strings = on;"
+      "SET jit = off;"  // what we ask is never worth compiling
       "SET statement_timeout = 0;"
       "SET lock_timeout = 0;"
       "SET idle_in_transaction_session_timeout = 0;";

@@ -48,6 +48,7 @@ struct ReplicationStream::State {
   explicit State(Connection opened) : connection(std::move(opened)) {}
 
   Connection connection;
+  bool identified = false;
   bool streaming = false;
   // Told by Start or the end of the copy, to be handed out by the next Receive.
   std::optional<TimelineEnd> ended;
@@ -212,6 +213,7 @@ SystemIdentity ReplicationStream::Identify() {
     state_->Fail(ErrorKind::kCorrupt, "the server does not say which cluster it is");
   }
   const Row& row = rows[0];
+  state_->identified = true;
   return {.system_identifier =
               SystemIdentifier(ParseNumber<std::uint64_t>(*row[0], "system identifier")),
           .timeline = TimelineId(ParseNumber<std::uint32_t>(*row[1], "timeline")),
@@ -238,6 +240,8 @@ void ReplicationStream::Start(Lsn from, TimelineId timeline) {
   state.from = from;
   state.timeline = timeline;
   state.ended.reset();
+  // 13 only knows its own timeline after that.
+  if (!state.identified) Identify();
   const std::string command =
       fmt::format("START_REPLICATION PHYSICAL {} TIMELINE {}", FormatLsn(from), timeline.value());
   if (PQsendQuery(state.handle(), command.c_str()) == 0) state.FailConnection();

@@ -90,7 +90,7 @@ TEST_F(LiveStream, ReceivesTheBytesThatTheSegmentFilesHold) {
     received.insert(received.end(), data.bytes.begin(), data.bytes.end());
   }
   const std::string name =
-      cluster_->Value(fmt::format("SELECT pg_walfile_name('{}'::pg_lsn + 1)", FormatLsn(begin)));
+      cluster_->Value(fmt::format("SELECT pg_walfile_name('{}')", FormatLsn(begin + 1)));
   const base::Bytes file = base::ReadFile(cluster_->data_directory() / "pg_wal" / name);
   const std::size_t common = std::min(file.size(), received.size());
   EXPECT_TRUE(
