@@ -22,7 +22,8 @@ class LiveConnection : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     cluster_ = new LiveCluster(
-        {.hba = {"local all all trust", "host all nopass 127.0.0.1/32 scram-sha-256",
+        {.settings = {"password_encryption = 'scram-sha-256'"},
+         .hba = {"local all all trust", "host all nopass 127.0.0.1/32 scram-sha-256",
                  "host all postgres 127.0.0.1/32 trust"}});
     cluster_->Run({"CREATE ROLE nopass LOGIN PASSWORD 'right'", "CREATE ROLE stranger LOGIN",
                    "CREATE ROLE one LOGIN CONNECTION LIMIT 0",
