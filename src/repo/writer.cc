@@ -73,8 +73,7 @@ std::vector<ShortPackId> ShortIds(const NeededPacks& needed) {
   std::vector<ShortPackId> ids;
   ids.reserve(needed.size());
   for (const auto& [pack, size] : needed) ids.push_back(ShortPackId::Of(pack));
-  const auto repeated = std::ranges::unique(ids);
-  ids.erase(repeated.begin(), repeated.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 
