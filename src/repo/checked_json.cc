@@ -51,6 +51,14 @@ json ParseChecked(base::ByteView bytes) {
   });
 }
 
+std::uint64_t UnsignedMember(const json& object, const char* member) {
+  const json& number = object.at(member);
+  if (!number.is_number_unsigned()) {
+    throw Error(ErrorKind::kCorrupt, fmt::format("its {} is not a whole number", member));
+  }
+  return number.get<std::uint64_t>();
+}
+
 std::optional<base::Bytes> GetSmallObject(storage::Storage& storage, std::string_view name) {
   std::optional<base::Bytes> bytes = storage.GetRange(name, 0, kMaxSize + 1);
   if (bytes && bytes->size() > kMaxSize) {

@@ -5,6 +5,7 @@
 // found, also one that JSON would not mind.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ std::string CanonicalText(const nlohmann::json& object);
 base::Bytes RenderChecked(nlohmann::json object);
 // The object without its checksum. Error(kCorrupt).
 nlohmann::json ParseChecked(base::ByteView bytes);
+
+// The member as a number that fits. Error(kCorrupt) for anything else: the library's own conversion
+// takes negative numbers and fractions for something.
+std::uint64_t UnsignedMember(const nlohmann::json& object, const char* member);
 
 // Reads such an object whole; empty when it does not exist. Error(kCorrupt) when it is far too long
 // to be one.

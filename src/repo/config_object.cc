@@ -31,7 +31,7 @@ std::string HmacOf(const Keyring& keyring, std::string_view text) {
 }
 
 void CheckNumber(const json& object, const char* member, int known) {
-  const auto number = object.at(member).get<std::uint64_t>();
+  const auto number = UnsignedMember(object, member);
   if (number == static_cast<std::uint64_t>(known)) return;
   throw Error(ErrorKind::kUsage,
               fmt::format("repository {} {} is newer than this program, which knows {}", member,

@@ -44,9 +44,8 @@ codec::Key256 WrappingKey(const Unlock& unlock, const json& derivation) {
   if (const auto* file = std::get_if<KeyFile>(&unlock)) {
     return codec::DeriveKey(file->secret, salt, "holdfast key file v1");
   }
-  const codec::PasswordCost cost{
-      .operations = derivation.at("operations").get<std::uint64_t>(),
-      .memory_bytes = derivation.at("memory_bytes").get<std::uint64_t>()};
+  const codec::PasswordCost cost{.operations = UnsignedMember(derivation, "operations"),
+                                 .memory_bytes = UnsignedMember(derivation, "memory_bytes")};
   return codec::KeyFromPassword(std::get<Passphrase>(unlock).text, salt, cost);
 }
 
@@ -81,7 +80,7 @@ base::Time ParseCreated(const std::string& text) {
 }
 
 void CheckFacts(const json& facts, std::string_view key_id) {
-  if (const auto format = facts.at("format").get<std::uint64_t>(); format != kFormat) {
+  if (const auto format = UnsignedMember(facts, "format"); format != kFormat) {
     ThrowCorrupt(fmt::format("its format {} is not known to this program", format));
   }
   if (facts.at("id").get<std::string>() != key_id) ThrowCorrupt("it stands under another name");

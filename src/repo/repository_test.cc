@@ -297,6 +297,18 @@ TEST_F(RepositoryTest, IsRefusedWhenItsFormatIsNewer) {
   EXPECT_FALSE(newer.hints().empty());
 }
 
+TEST_F(RepositoryTest, IsRefusedWhenItsFormatIsNoWholeNumber) {
+  Create();
+  const nlohmann::json original = ConfigJson();
+  for (const nlohmann::json& format :
+       {nlohmann::json(1.0), nlohmann::json(-1), nlohmann::json(1e300)}) {
+    nlohmann::json object = original;
+    object["format"] = format;
+    ReplaceConfig(object);
+    EXPECT_EQ(ErrorOf([&] { Open(); }).kind(), ErrorKind::kCorrupt) << format;
+  }
+}
+
 TEST_F(RepositoryTest, RefusesOnlyWhatAnUnknownFeatureForbids) {
   const Repository created = Create();
   const auto use = [&](const Features& features) {
