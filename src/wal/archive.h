@@ -2,6 +2,8 @@
 // tails (docs/format/wal.md).
 //
 //   wal/<source>/<system id>/<timeline>/<file name>.<digest>
+//   wal/<source>/<system id>/segment-size/<bytes>
+//   wal/<source>/<system id>/timeline/<number>-<timeline>
 //   wal-tail/<source>/<system id>/<timeline>/<segment>.<from>-<to>.<digest>
 //
 // The digest is keyed and of the raw content: a repeat has the same name, a fork shows as two
@@ -19,17 +21,20 @@
 #include "pg/timeline_history.h"
 #include "pg/wal_segment.h"
 #include "repo/repository.h"
+#include "wal/object_names.h"
 
 namespace holdfast::wal {
 
 enum class ArchiveOutcome { kStored, kAlreadyThere };
 
-// A contiguous stretch of WAL that the archive holds on one timeline, [start, end).
+// A contiguous stretch of WAL that the archive holds on one timeline, [start, end). Segments with
+// several contents count as missing.
 struct WalRange {
   pg::TimelineId timeline;
   pg::Lsn start;
   pg::Lsn end;
   bool open = false;  // `end` lies in a segment of which only a tail or .partial is there
+  friend bool operator==(const WalRange&, const WalRange&) = default;
 };
 
 struct ForkedFile {  // one name, several contents
@@ -54,7 +59,8 @@ class Archive {
 
   const std::string& source() const { return source_; }
 
-  // Stores a file of the archive: a whole segment, .history, .partial or .backup file.
+  // Stores a file of the archive: a whole segment, .history, .partial or .backup file. Other names
+  // are Error(kUsage).
   // Error(kConflict) when the archive holds another content under that name (never replaced, never
   // added beside it); kCorrupt when a segment is not what its name says (magic, address, timeline,
   // system identifier, size).
@@ -67,24 +73,34 @@ class Archive {
   bool Contains(pg::SystemIdentifier system, std::string_view file_name);
 
   // The open segment's bytes from its start on: replaces (puts, then removes) the shorter tails of
-  // the same segment.
+  // the same segment. Error(kConflict) when one of them is not its beginning.
   void PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                base::ByteView bytes);
-  // Removes the tails of a segment that is stored whole.
-  void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start);
+  // Removes the tails of a segment that is stored whole, with the contents `whole`.
+  // Error(kConflict), and nothing removed, when one of them is not its beginning.
+  void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
+                 base::ByteView whole);
   // The longest of tail and .partial of a segment that agrees with the others, zero-padded to the
   // segment size; empty when there is none.
   struct OpenSegment {
     base::Bytes bytes;  // segment size
-    pg::Lsn end;        // WAL is real up to here
+    pg::Lsn end{};      // WAL is real up to here
   };
   std::optional<OpenSegment> GetOpenSegment(pg::SystemIdentifier system, pg::TimelineId timeline,
                                             pg::Lsn segment_start, std::uint32_t segment_size);
 
+  // Whether a whole segment of this timeline behind `file_name` is there.
+  bool HasLaterSegment(pg::SystemIdentifier system, std::string_view file_name);
+  // Whether a whole segment of this timeline before `file_name` is there.
+  bool HasEarlierSegment(pg::SystemIdentifier system, std::string_view file_name);
+
+  // 0 where there is no segment yet. Error(kConflict) where the size was changed meanwhile.
+  std::uint32_t SegmentSize(pg::SystemIdentifier system);
+
   std::vector<pg::SystemIdentifier> Systems();
   Inventory Take(pg::SystemIdentifier system);
-  std::optional<pg::TimelineHistory> History(pg::SystemIdentifier system,
-                                             pg::TimelineId timeline);  // empty for timeline 1
+  // Empty for timeline 1, and where the archive has no history file.
+  std::optional<pg::TimelineHistory> History(pg::SystemIdentifier system, pg::TimelineId timeline);
 
   // Which timeline the source itself was seen on, by whoever was connected to it: what "latest"
   // follows. Restored copies that archive by mistake cannot take it over.
@@ -92,6 +108,16 @@ class Archive {
   std::optional<pg::TimelineId> RecordedTimeline(pg::SystemIdentifier system);
 
  private:
+  base::Bytes Open(const std::string& object, std::string_view digest) const;
+  std::string DigestOf(base::ByteView contents) const;
+  // Error(kConflict) when several contents are there.
+  std::optional<std::string> FindObject(pg::SystemIdentifier system, std::string_view file_name);
+  void RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize size);
+  void RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
+                   base::ByteView contents);
+  std::vector<Tail> TailsOf(pg::SystemIdentifier system, pg::TimelineId timeline,
+                            pg::Lsn segment_start);
+
   const repo::Repository* repository_;
   std::string source_;
 };

@@ -17,17 +17,20 @@ struct Gap {
   pg::Lsn start;
   pg::Lsn end;
   std::string ToString(std::uint32_t segment_size) const;  // names the missing segments
+  friend bool operator==(const Gap&, const Gap&) = default;
 };
 
-// The way through timelines to `timeline`: its ancestors' stretches, then its own.
-using Lineage = std::vector<pg::TimelineStretch>;
+// The way through timelines: ancestors' spans oldest first, abutting, then the target's own
+// (TimelineHistory::Spans).
+using Lineage = std::vector<pg::TimelineSpan>;
 
 // Follows the lineage from `start`: up to where WAL is there without a gap, and the first gap when
-// there is WAL beyond it.
+// there is WAL beyond it. The segment in which a timeline was left is also found in its successor's
+// copy.
 struct Reach {
   pg::Lsn end;
-  pg::TimelineId end_timeline;
-  std::optional<Gap> first_gap;
+  pg::TimelineId end_timeline{};
+  std::optional<Gap> first_gap{};
 };
 Reach FollowWal(const Inventory& inventory, const Lineage& lineage, pg::Lsn start);
 
@@ -37,10 +40,12 @@ std::vector<std::string> NeededSegments(const Lineage& lineage, pg::Lsn start, p
                                         std::uint32_t segment_size);
 
 // "latest": see Archive::RecordedTimeline. Ambiguous when the archive holds a descendant that was
-// never seen on the source.
+// never seen on the source. Where no timeline was ever recorded (archives that are only pushed to),
+// the highest, as the server itself would choose, and `unseen_descendants` are the branches that do
+// not lead to it.
 struct LatestTimeline {
   pg::TimelineId timeline;
-  std::vector<pg::TimelineId> unseen_descendants;
+  std::vector<pg::TimelineId> unseen_descendants{};
 };
 LatestTimeline ChooseLatest(const Inventory& inventory, std::optional<pg::TimelineId> recorded,
                             const std::vector<pg::TimelineHistory>& histories);

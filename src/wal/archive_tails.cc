@@ -1,0 +1,128 @@
+// The open segment: what has been received of a segment that is not whole yet.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "repo/blob.h"
+#include "storage/storage.h"
+#include "wal/archive.h"
+#include "wal/segment_check.h"
+
+namespace holdfast::wal {
+
+namespace {
+
+// One account of the open segment.
+struct Candidate {
+  std::string object;
+  base::Bytes bytes;
+};
+
+void RequireAgreement(const Candidate& longest, const Candidate& other) {
+  const std::size_t common = std::min(longest.bytes.size(), other.bytes.size());
+  if (base::Equal(base::ByteView(longest.bytes).first(common),
+                  base::ByteView(other.bytes).first(common))) {
+    return;
+  }
+  throw base::Error(base::ErrorKind::kConflict,
+                    fmt::format("{} and {} hold different WAL for the same positions",
+                                longest.object, other.object),
+                    {"two servers wrote to this source; see which one is the right one, and remove "
+                     "the other's object"});
+}
+
+}  // namespace
+
+std::vector<Tail> Archive::TailsOf(pg::SystemIdentifier system, pg::TimelineId timeline,
+                                   pg::Lsn segment_start) {
+  const std::string prefix = TailPrefix(source_, system);
+  std::vector<Tail> tails;
+  repository_->storage().List(
+      prefix + TimelineFolder(timeline), "", [&](const storage::ObjectInfo& object) {
+        const auto tail = ParseTailObject(std::string_view(object.name).substr(prefix.size()));
+        if (tail && tail->start == segment_start) tails.push_back(*tail);
+      });
+  return tails;
+}
+
+// The digest in a tail's name tells whether it is the beginning of `contents` without reading it.
+void Archive::RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
+                          base::ByteView contents) {
+  const std::string prefix = TailPrefix(source_, system);
+  for (const Tail& tail : tails) {
+    const std::uint64_t length = tail.end - tail.start;
+    if (length > contents.size() || DigestOf(contents.first(length)) != tail.digest) {
+      throw base::Error(
+          base::ErrorKind::kConflict,
+          fmt::format("{} is not the beginning of segment {} as it was received now",
+                      TailObject(prefix, tail), tail.segment_name),
+          {"two servers wrote to this source, or the server was rolled back; nothing was removed"});
+    }
+  }
+  for (const Tail& tail : tails) {
+    (void)repository_->storage().Remove(TailObject(prefix, tail));
+  }
+}
+
+void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
+                      base::ByteView bytes) {
+  const SegmentHeader header = ReadSegmentHeader(bytes, "the open segment");
+  const pg::SegmentNumber segment = pg::SegmentOfByteAt(segment_start, header.segment_size);
+  const Tail tail{.timeline = timeline,
+                  .segment_name = pg::FormatSegmentName(timeline, segment, header.segment_size),
+                  .start = segment_start,
+                  .end = segment_start + bytes.size(),
+                  .digest = DigestOf(bytes)};
+  CheckSegmentStart(bytes, tail.segment_name);
+  RecordSegmentSize(system, header.segment_size);
+
+  const base::Bytes blob = repo::SealBlob(repository_->keyring(), repo::PackKind::kWal, bytes, {});
+  (void)repository_->storage().Put(TailObject(TailPrefix(source_, system), tail), blob);
+  std::vector<Tail> older = TailsOf(system, timeline, segment_start);
+  std::erase_if(older, [&](const Tail& other) {
+    return other.end > tail.end || (other.end == tail.end && other.digest == tail.digest);
+  });
+  RemoveTails(system, older, bytes);
+}
+
+void Archive::DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
+                        base::ByteView whole) {
+  RemoveTails(system, TailsOf(system, timeline, segment_start), whole);
+}
+
+std::optional<Archive::OpenSegment> Archive::GetOpenSegment(pg::SystemIdentifier system,
+                                                            pg::TimelineId timeline,
+                                                            pg::Lsn segment_start,
+                                                            std::uint32_t segment_size) {
+  const auto size = pg::SegmentSize::FromBytes(segment_size);
+  const std::string name =
+      pg::FormatSegmentName(timeline, pg::SegmentOfByteAt(segment_start, size), size);
+  std::vector<Candidate> candidates;
+  const std::string tail_prefix = TailPrefix(source_, system);
+  for (const Tail& tail : TailsOf(system, timeline, segment_start)) {
+    const std::string object = TailObject(tail_prefix, tail);
+    base::Bytes bytes = Open(object, tail.digest);
+    CheckSegmentStart(bytes, name);
+    if (bytes.size() != tail.end - tail.start || bytes.size() > segment_size) {
+      throw base::Error(base::ErrorKind::kCorrupt,
+                        fmt::format("{} holds {} bytes", object, bytes.size()));
+    }
+    candidates.push_back({.object = object, .bytes = std::move(bytes)});
+  }
+  if (std::optional<base::Bytes> partial = Get(system, name + ".partial")) {
+    partial->resize(WrittenBytes(*partial, segment_start, timeline));
+    candidates.push_back({.object = name + ".partial", .bytes = std::move(*partial)});
+  }
+  if (candidates.empty()) return std::nullopt;
+
+  const auto longest = std::ranges::max_element(
+      candidates, {}, [](const Candidate& candidate) { return candidate.bytes.size(); });
+  for (const Candidate& other : candidates) RequireAgreement(*longest, other);
+  OpenSegment open{.bytes = std::move(longest->bytes)};
+  open.end = segment_start + open.bytes.size();
+  open.bytes.resize(segment_size);
+  return open;
+}
+
+}  // namespace holdfast::wal

@@ -1,0 +1,207 @@
+#include "wal/archive.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pg/testing/expect_error.h"
+#include "wal/testing/wal_fixture.h"
+
+namespace holdfast::wal {
+namespace {
+
+using base::ErrorKind;
+using pg::ExpectError;
+using storage::FaultKind;
+using storage::Verb;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class ArchiveTest : public testing::Test, public ArchiveFixture {};
+
+constexpr pg::TimelineId kFirst{1};
+
+TEST_F(ArchiveTest, GivesBackWhatItWasGiven) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3), segment), ArchiveOutcome::kStored);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), segment);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 4)), std::nullopt);
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3), segment), ArchiveOutcome::kAlreadyThere);
+  EXPECT_THAT(archive.Systems(), ElementsAre(kSystem));
+  EXPECT_EQ(archive.SegmentSize(kSystem), kSmallBytes);
+}
+
+TEST_F(ArchiveTest, NeverReplacesOrAddsAnotherContent) {
+  (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 1));
+  ExpectError(ErrorKind::kConflict, "another content",
+              [&] { (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 2)); });
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), MakeSegment(1, 3, 1));
+}
+
+TEST_F(ArchiveTest, TellsAForkOfTwoWritersFromAListingThatWasStale) {
+  storage->RememberListing();
+  (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 1));
+  storage->Inject({.kind = FaultKind::kStaleListing, .verb = Verb::kList, .times = 2});
+  ExpectError(ErrorKind::kConflict, "another content",
+              [&] { (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 2)); });
+  storage->ClearFaults();
+  ExpectError(ErrorKind::kConflict, "another content",
+              [&] { (void)archive.Get(kSystem, Name(1, 3)); });
+  const Inventory inventory = archive.Take(kSystem);
+  ASSERT_EQ(inventory.forks.size(), 1U);
+  EXPECT_EQ(inventory.forks[0].file_name, Name(1, 3));
+  EXPECT_THAT(inventory.ranges, IsEmpty());
+}
+
+TEST_F(ArchiveTest, RefusesASegmentThatIsNotWhatItsNameSays) {
+  base::Bytes segment = MakeSegment(1, 3);
+  const auto put = [&](const std::string& name) { (void)archive.Put(kSystem, name, segment); };
+  ExpectError(ErrorKind::kCorrupt, "holds the WAL from", [&] { put(Name(1, 4)); });
+  ExpectError(ErrorKind::kUsage, "not the name of a file", [&] { put("wal.tar"); });
+  ExpectError(ErrorKind::kCorrupt, "of the cluster",
+              [&] { (void)archive.Put(pg::SystemIdentifier(5), Name(1, 3), segment); });
+  segment.pop_back();
+  ExpectError(ErrorKind::kCorrupt, "bytes, and not", [&] { put(Name(1, 3)); });
+  segment = MakeSegment(2, 3);
+  ExpectError(ErrorKind::kCorrupt, "timeline", [&] { put(Name(1, 3)); });
+  segment.assign(kSmallBytes, 0);
+  ExpectError(ErrorKind::kCorrupt, "magic", [&] { put(Name(1, 3)); });
+  ExpectError(ErrorKind::kCorrupt, "has 0 bytes",
+              [&] { (void)archive.Put(kSystem, "00000002.history", {}); });
+  EXPECT_EQ(CountObjects("wal/"), 0U);
+}
+
+TEST_F(ArchiveTest, KeepsThePartialSegmentBesideTheWholeOne) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3) + ".partial", segment), ArchiveOutcome::kStored);
+  EXPECT_FALSE(archive.Contains(kSystem, Name(1, 3)));
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3), segment), ArchiveOutcome::kStored);
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3) + ".00000028.backup", base::AsBytes("START")),
+            ArchiveOutcome::kStored);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), segment);
+}
+
+TEST_F(ArchiveTest, ReportsAnAlteredObjectByName) {
+  (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3));
+  const std::string object =
+      storage::ListAll(*storage, "wal/shop/7301234567890123456/00000001/")[0].name;
+  storage->FlipBitAtRest(object, 1000);
+  ExpectError(ErrorKind::kCorrupt, Name(1, 3), [&] { (void)archive.Get(kSystem, Name(1, 3)); });
+}
+
+TEST_F(ArchiveTest, ReportsAnObjectThatHoldsAnothersContent) {
+  (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3));
+  (void)archive.Put(kSystem, Name(1, 4), MakeSegment(1, 4));
+  const auto objects = storage::ListAll(*storage, "wal/shop/7301234567890123456/00000001/");
+  storage->Inject({.kind = FaultKind::kWrongObject, .verb = Verb::kGet, .other = objects[1].name});
+  ExpectError(ErrorKind::kCorrupt, Name(1, 3), [&] { (void)archive.Get(kSystem, Name(1, 3)); });
+}
+
+TEST_F(ArchiveTest, AnUnreachableStoreIsNotAnAbsentSegment) {
+  for (const Verb verb : {Verb::kList, Verb::kGet}) {
+    (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3));
+    storage->Inject({.kind = FaultKind::kFailNotApplied, .verb = verb, .prefix = "wal/"});
+    ExpectError(ErrorKind::kUnavailable, "", [&] { (void)archive.Get(kSystem, Name(1, 3)); });
+    storage->ClearFaults();
+  }
+}
+
+TEST_F(ArchiveTest, APutThatCrashedAnywhereSucceedsWhenItIsRepeated) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  for (const FaultKind kind : {FaultKind::kCrashNotApplied, FaultKind::kCrashApplied}) {
+    bool crashed = true;
+    for (std::uint64_t call = 0; crashed; ++call) {
+      ArchiveFixture fresh;
+      fresh.storage->Inject({.kind = kind, .call = call});
+      crashed = false;
+      try {
+        (void)fresh.archive.Put(kSystem, Name(1, 3), segment);
+      } catch (const storage::SimulatedCrash&) {
+        crashed = true;
+      }
+      fresh.storage->ClearFaults();
+      fresh.storage->Recover();
+      (void)fresh.archive.Put(kSystem, Name(1, 3), segment);
+      EXPECT_EQ(fresh.archive.Get(kSystem, Name(1, 3)), segment) << "call " << call;
+      EXPECT_EQ(fresh.archive.Take(kSystem).ranges.size(), 1U);
+    }
+  }
+}
+
+TEST_F(ArchiveTest, ALongerTailReplacesTheShorterOnes) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(1000));
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  EXPECT_EQ(CountObjects("wal-tail/"), 1U);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(1000));
+  const auto open = archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes);
+  ASSERT_TRUE(open);
+  EXPECT_EQ(open->end, At(3, 9000));
+  base::Bytes expected(segment.begin(), segment.begin() + 9000);
+  expected.resize(kSmallBytes);
+  EXPECT_EQ(open->bytes, expected);
+  archive.DropTails(kSystem, kFirst, At(3), segment);
+  EXPECT_EQ(CountObjects("wal-tail/"), 0U);
+}
+
+TEST_F(ArchiveTest, TailsThatContradictEachOtherAreKeptAndRefused) {
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(MakeSegment(1, 3, 1)).first(1000));
+  const base::Bytes other = MakeSegment(1, 3, 2);
+  ExpectError(ErrorKind::kConflict, "not the beginning",
+              [&] { archive.PutTail(kSystem, kFirst, At(3), base::ByteView(other).first(2000)); });
+  ExpectError(ErrorKind::kConflict, "different WAL",
+              [&] { (void)archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes); });
+  ExpectError(ErrorKind::kConflict, "not the beginning",
+              [&] { archive.DropTails(kSystem, kFirst, At(3), other); });
+  EXPECT_EQ(CountObjects("wal-tail/"), 2U);
+}
+
+TEST_F(ArchiveTest, TheLongestOfTailAndPartialCounts) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  base::Bytes partial(segment.begin(), segment.begin() + 3 * 8192);
+  // Beyond its end a recycled file holds old pages.
+  const base::Bytes old = MakePages(kFirst, At(1, 3 * 8192), kSmallBytes - 3 * 8192, 9);
+  partial.insert(partial.end(), old.begin(), old.end());
+  (void)archive.Put(kSystem, Name(1, 3) + ".partial", partial);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(1000));
+  EXPECT_EQ(archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes)->end, At(3, 3 * 8192));
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(30000));
+  EXPECT_EQ(archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes)->end, At(3, 30000));
+}
+
+TEST_F(ArchiveTest, TakesStockOfRangesGapsAndStrangers) {
+  for (const std::uint64_t segment : {1, 2, 3, 6, 7}) {
+    (void)archive.Put(kSystem, Name(1, segment), MakeSegment(1, segment));
+  }
+  archive.PutTail(kSystem, kFirst, At(8), base::ByteView(MakeSegment(1, 8)).first(5000));
+  (void)archive.Put(kSystem, Name(2, 3), MakeSegment(2, 3));
+  (void)archive.Put(kSystem, "00000002.history", base::AsBytes("1\t0/310000\tx\n"));
+  archive.RecordTimeline(kSystem, pg::TimelineId(2));
+  (void)storage->Put("wal/shop/7301234567890123456/00000001/stranger", {});
+
+  const Inventory inventory = archive.Take(kSystem);
+  EXPECT_EQ(inventory.segment_size, kSmallBytes);
+  EXPECT_THAT(
+      inventory.ranges,
+      ElementsAre(WalRange{.timeline = kFirst, .start = At(1), .end = At(4)},
+                  WalRange{.timeline = kFirst, .start = At(6), .end = At(8, 5000), .open = true},
+                  WalRange{.timeline = pg::TimelineId(2), .start = At(3), .end = At(4)}));
+  EXPECT_THAT(inventory.timelines, ElementsAre(kFirst, pg::TimelineId(2)));
+  EXPECT_THAT(inventory.forks, IsEmpty());
+  EXPECT_THAT(inventory.unknown, ElementsAre("wal/shop/7301234567890123456/00000001/stranger"));
+  EXPECT_TRUE(archive.HasLaterSegment(kSystem, Name(1, 6)));
+  EXPECT_FALSE(archive.HasLaterSegment(kSystem, Name(1, 7)));
+  EXPECT_TRUE(archive.HasEarlierSegment(kSystem, Name(1, 5)));
+  EXPECT_FALSE(archive.HasEarlierSegment(kSystem, Name(1, 1)));
+}
+
+TEST_F(ArchiveTest, RemembersTheTimelinesTheSourceWasSeenOnInTheirOrder) {
+  EXPECT_EQ(archive.RecordedTimeline(kSystem), std::nullopt);
+  for (const std::uint32_t timeline : {1U, 1U, 3U, 2U, 2U}) {
+    archive.RecordTimeline(kSystem, pg::TimelineId(timeline));
+  }
+  EXPECT_EQ(archive.RecordedTimeline(kSystem), pg::TimelineId(2));
+  EXPECT_EQ(CountObjects("wal/shop/7301234567890123456/timeline/"), 3U);
+}
+
+}  // namespace
+}  // namespace holdfast::wal
