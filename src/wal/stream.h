@@ -22,15 +22,21 @@ namespace holdfast::wal {
 
 enum class StreamMethod { kAutomatic, kReplication, kSql };
 
+// The segment being received, the one before for comparison, and room to go on.
+inline constexpr std::uint64_t kMinSpoolSegments = 4;
+
 struct StreamOptions {
   pg::ConnectOptions connect;
   StreamMethod method = StreamMethod::kAutomatic;
   std::string slot_name;       // "holdfast_<source>"
   base::Path spool_directory;  // private to this source; locked while streaming
+  // At least kMinSpoolSegments segments are allowed, whatever this says.
   std::uint64_t max_spool_bytes = 1024 * base::kMiB;
   std::chrono::milliseconds poll_interval{1000};  // SQL
   std::chrono::milliseconds tail_interval{
       1000};  // how often the open segment's tail is stored, while WAL grows
+  // Refuse any other cluster with Error(kConflict).
+  std::optional<pg::SystemIdentifier> expected_system;
   std::optional<pg::Lsn>
       stop_at;  // end once everything up to here is in the repository (backups, tests)
 };

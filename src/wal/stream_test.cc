@@ -1,0 +1,286 @@
+#include "wal/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <thread>
+
+#include "pg/testing/expect_error.h"
+#include "storage/testing/temporary_directory.h"
+#include "wal/testing/fake_wal_server.h"
+#include "wal/testing/wal_fixture.h"
+
+namespace holdfast::wal {
+namespace {
+
+using base::ErrorKind;
+using testing::HasSubstr;
+
+constexpr pg::TimelineId kFirst{1};
+constexpr pg::TimelineId kSecond{2};
+
+// Runs a receiver in a thread of its own.
+class RunningStream {
+ public:
+  RunningStream(WalServer& server, Archive& archive, StreamOptions options)
+      : thread_([this, &server, &archive, options](const std::stop_token& stop) {
+          try {
+            StreamFrom(
+                server, archive, options, clock_, report_,
+                [this](const StreamState& state) { Observe(state); }, stop);
+          } catch (const base::Error& error) {
+            error_ = error;
+          }
+          const std::scoped_lock lock(mutex_);
+          ended_ = true;
+          changed_.notify_all();
+        }) {}
+
+  // False when that did not come to pass, or the stream ended first.
+  template <typename Condition>
+  bool Await(Condition&& condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] {
+      return ended_ || condition(state_);
+    }) && condition(state_);
+  }
+  bool AwaitStored(pg::Lsn lsn) {
+    return Await([&](const StreamState& state) { return state.stored && *state.stored >= lsn; });
+  }
+  bool AwaitEnd() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return ended_; });
+  }
+  std::optional<base::Error> Stop() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+    return error_;
+  }
+
+ private:
+  void Observe(const StreamState& state) {
+    const std::scoped_lock lock(mutex_);
+    state_ = state;
+    changed_.notify_all();
+  }
+
+  base::SystemClock clock_;
+  base::NullReporter report_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  StreamState state_;
+  bool ended_ = false;
+  std::optional<base::Error> error_;
+  std::jthread thread_;
+};
+
+class StreamTest : public testing::Test, public ArchiveFixture {
+ protected:
+  StreamOptions Options() {
+    StreamOptions options;
+    options.slot_name = "holdfast_shop";
+    options.spool_directory = directory_.path() / "spool";
+    options.tail_interval = std::chrono::milliseconds(50);
+    return options;
+  }
+  // The archive has exactly the server's WAL of the timeline up to `end`, from segment `first` on.
+  void ExpectArchived(pg::TimelineId timeline, std::uint64_t first, pg::Lsn end) {
+    for (std::uint64_t segment = first; At(segment) < end; ++segment) {
+      const std::string name = Name(timeline.value(), segment);
+      if (At(segment + 1) <= end) {
+        EXPECT_EQ(archive.Get(kSystem, name), server_.Read(timeline, At(segment), kSmallBytes))
+            << name;
+      } else {
+        const auto open = archive.GetOpenSegment(kSystem, timeline, At(segment), kSmallBytes);
+        ASSERT_TRUE(open) << name;
+        EXPECT_EQ(open->end, end);
+        EXPECT_TRUE(base::Equal(base::ByteView(open->bytes).first(end - At(segment)),
+                                server_.Read(timeline, At(segment), end - At(segment))));
+      }
+    }
+  }
+
+  storage::TemporaryDirectory directory_;
+  FakeWalServer server_;
+};
+
+TEST_F(StreamTest, StoresWholeSegmentsAndTheOpenOnesTail) {
+  server_.Grow(2 * kSmallBytes);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  server_.Grow(kSmallBytes + 777);
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_FALSE(stream.Stop());
+  ExpectArchived(kFirst, 1, server_.flush());
+  EXPECT_EQ(CountObjects("wal-tail/"), 1U);
+  EXPECT_EQ(server_.acknowledged(), server_.flush());
+  EXPECT_EQ(archive.RecordedTimeline(kSystem), kFirst);
+  EXPECT_EQ(server_.slot(), At(4));
+}
+
+TEST_F(StreamTest, GoesOnWithoutAHoleAfterCutsAndRestarts) {
+  for (int round = 0; round < 4; ++round) {
+    RunningStream stream(server_, archive, Options());
+    server_.Grow(300'000);
+    server_.CutConnections();
+    server_.Grow(400'000);
+    ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+    EXPECT_FALSE(stream.Stop());
+    // Another host takes over with an empty spool.
+    if (round == 2) std::filesystem::remove_all(directory_.path() / "spool");
+  }
+  ExpectArchived(kFirst, 1, server_.flush());
+  EXPECT_THAT(archive.Take(kSystem).ranges, testing::SizeIs(1));
+}
+
+TEST_F(StreamTest, EndsWhenEverythingUpToStopAtIsStored) {
+  server_.Grow(2 * kSmallBytes);
+  StreamOptions options = Options();
+  options.stop_at = At(2, 5000);
+  RunningStream stream(server_, archive, options);
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_FALSE(stream.Stop());
+  EXPECT_GE(archive.Take(kSystem).ranges.at(0).end, At(2, 5000));
+}
+
+TEST_F(StreamTest, StopsAtAServerThatWasRolledBack) {
+  server_.Grow(kSmallBytes);
+  {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  }
+  const Inventory before = archive.Take(kSystem);
+  server_.RollBackTo(At(2, 40));
+  RunningStream behind(server_, archive, Options());
+  ASSERT_TRUE(behind.AwaitEnd());
+  EXPECT_EQ(behind.Stop().value().kind(), ErrorKind::kConflict);
+  server_.Grow(50'000);  // past where it was, with other contents
+  RunningStream differs(server_, archive, Options());
+  ASSERT_TRUE(differs.AwaitEnd());
+  const base::Error error = differs.Stop().value();
+  EXPECT_EQ(error.kind(), ErrorKind::kConflict);
+  EXPECT_THAT(error.message(), HasSubstr("rolled back"));
+  EXPECT_EQ(archive.Take(kSystem).ranges, before.ranges);
+}
+
+TEST_F(StreamTest, ComparesWithTheArchiveWhenTheSpoolIsLost) {
+  server_.Grow(kSmallBytes);
+  {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  }
+  std::filesystem::remove_all(directory_.path() / "spool");
+  server_.RollBackTo(At(2, 40));
+  server_.Grow(50'000);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+}
+
+TEST_F(StreamTest, FollowsTheServerToItsNextTimeline) {
+  server_.Grow(kSmallBytes + 5000);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  const pg::Lsn left_at = server_.flush();
+  server_.Promote(left_at);
+  server_.Grow(kSmallBytes);
+  ASSERT_TRUE(stream.Await([&](const StreamState& state) {
+    return state.timeline == kSecond && state.stored == server_.flush();
+  }));
+  EXPECT_FALSE(stream.Stop());
+  ExpectArchived(kFirst, 1, left_at);
+  ExpectArchived(kSecond, 2, server_.flush());
+  EXPECT_EQ(archive.History(kSystem, kSecond).value().LeftAt(kFirst), left_at);
+  EXPECT_EQ(archive.RecordedTimeline(kSystem), kSecond);
+}
+
+TEST_F(StreamTest, ShowsAGapAndGoesOnBehindIt) {
+  {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  }
+  server_.Grow(3 * kSmallBytes);
+  server_.LoseSlot();
+  server_.ForgetBefore(At(3));
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_TRUE(stream.Await([](const StreamState& state) {
+    return state.problem.find("recovery cannot pass this gap") != std::string::npos;
+  }));
+  EXPECT_FALSE(stream.Stop());
+  const Inventory inventory = archive.Take(kSystem);
+  ASSERT_EQ(inventory.ranges.size(), 2U);
+  EXPECT_EQ(inventory.ranges[1].start, At(3));
+}
+
+TEST_F(StreamTest, KeepsTheSpoolWithinItsBoundWhileTheStoreIsDown) {
+  StreamOptions options = Options();
+  options.max_spool_bytes = 1;
+  storage->Inject({.kind = storage::FaultKind::kFailNotApplied,
+                   .verb = storage::Verb::kPut,
+                   .times = UINT64_MAX});
+  server_.Grow(12 * kSmallBytes);
+  RunningStream stream(server_, archive, options);
+  ASSERT_TRUE(stream.Await([](const StreamState& state) {
+    return state.problem.find("the spool is full") != std::string::npos &&
+           state.problem.find("WAL waits in the spool") != std::string::npos;
+  }));
+  std::uint64_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(options.spool_directory)) {
+    bytes += file.file_size();
+  }
+  EXPECT_LE(bytes, 4 * kSmallBytes + 1000);
+  storage->ClearFaults();
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_TRUE(stream.Await([](const StreamState& state) { return state.problem.empty(); }));
+  EXPECT_FALSE(stream.Stop());
+  ExpectArchived(kFirst, 1, server_.flush());
+}
+
+TEST_F(StreamTest, BringsASpoolThatWasLeftOverIntoTheRepository) {
+  storage->Inject({.kind = storage::FaultKind::kFailNotApplied,
+                   .verb = storage::Verb::kPut,
+                   .times = UINT64_MAX});
+  server_.Grow(kSmallBytes);
+  const pg::Lsn end = server_.flush();
+  {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.Await([&](const StreamState& state) { return state.spooled == end; }));
+  }
+  EXPECT_EQ(archive.Take(kSystem).ranges.size(), 0U);
+  storage->ClearFaults();
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(end));
+  EXPECT_FALSE(stream.Stop());
+  ExpectArchived(kFirst, 1, end);
+}
+
+TEST_F(StreamTest, ReadsThroughSqlWhereReplicationIsRefused) {
+  server_.RefuseReplication();
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_TRUE(
+      stream.Await([](const StreamState& state) { return state.method == StreamMethod::kSql; }));
+  EXPECT_FALSE(stream.Stop());
+}
+
+TEST_F(StreamTest, RefusesAnotherCluster) {
+  StreamOptions options = Options();
+  options.expected_system = pg::SystemIdentifier(5);
+  RunningStream stream(server_, archive, options);
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+}
+
+TEST_F(StreamTest, RefusesToReplaceWhatTheArchiveHolds) {
+  (void)archive.Put(kSystem, Name(1, 1), MakeSegment(1, 1, 99));
+  server_.Grow(2 * kSmallBytes);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 1)), MakeSegment(1, 1, 99));
+}
+
+}  // namespace
+}  // namespace holdfast::wal

@@ -1,0 +1,177 @@
+#include "wal/uploader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "wal/segment_check.h"
+
+namespace holdfast::wal {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kLook{100};
+constexpr seconds kLongestPause{10};
+constexpr seconds kSlotPause{5};
+
+bool CanBeMended(const base::Error& error) {
+  return error.kind() != base::ErrorKind::kConflict && error.kind() != base::ErrorKind::kCorrupt &&
+         error.kind() != base::ErrorKind::kUsage && error.kind() != base::ErrorKind::kInternal;
+}
+
+}  // namespace
+
+Uploader::Uploader(WalServer& server, Archive& archive, Spool& spool, StatusBoard& board,
+                   const StreamOptions& options, base::Clock& clock)
+    : server_(&server),
+      archive_(&archive),
+      spool_(&spool),
+      board_(&board),
+      options_(options),
+      clock_(&clock) {}
+
+pg::SystemIdentifier Uploader::system() const { return spool_->identity()->system; }
+pg::SegmentSize Uploader::segment_size() const { return spool_->identity()->segment_size; }
+
+void Uploader::Run(const std::stop_token& give_up) {
+  milliseconds pause = kLook;
+  while (true) {
+    const bool finishing = finish_;  // read before the step: what was spooled by then is stored
+    const bool done = TryStep(finishing ? Tails::kNow : Tails::kWhenDue);
+    if (finishing && (done || give_up.stop_requested())) return;
+    pause = done ? kLook : std::min<milliseconds>(pause * 2, kLongestPause);
+    const auto until = clock_->Steady() + pause;
+    while (clock_->Steady() < until && !(finish_ && !finishing)) {
+      (void)clock_->Sleep(kLook, {});
+      if (give_up.stop_requested() && finish_) break;
+    }
+  }
+}
+
+bool Uploader::TryStep(Tails tails) {
+  if (!spool_->identity()) return true;
+  try {
+    StoreAll(tails);
+    board_->ClearTrouble(Trouble::kStore);
+  } catch (const base::Error& error) {
+    if (!CanBeMended(error)) throw;
+    board_->SetTrouble(Trouble::kStore, fmt::format("WAL waits in the spool: {}", error.message()));
+    return false;
+  }
+  MoveSlot();
+  return true;
+}
+
+void Uploader::StoreAll(Tails tails) {
+  StoreHistories();
+  const std::vector<SpooledSegment> segments = spool_->Segments();
+  for (const SpooledSegment& segment : segments) {
+    const bool last = &segment == &segments.back();
+    if (segment.whole) {
+      StoreWhole(segment);
+    } else if (last) {
+      StoreTail(segment, tails);
+    } else {
+      StoreSuperseded(segment);
+    }
+  }
+  StoreTimeline();
+  RemoveStored();
+}
+
+void Uploader::StoreTimeline() {
+  const pg::TimelineId timeline = board_->state().timeline;
+  if (timeline == pg::TimelineId() || recorded_timeline_ == timeline) return;
+  archive_->RecordTimeline(system(), timeline);
+  recorded_timeline_ = timeline;
+}
+
+void Uploader::StoreHistories() {
+  for (const pg::TimelineId timeline : spool_->Histories()) {
+    (void)archive_->Put(system(), pg::FormatHistoryName(timeline),
+                        base::AsBytes(spool_->ReadHistory(timeline)));
+    spool_->RemoveHistory(timeline);
+  }
+}
+
+void Uploader::StoreWhole(const SpooledSegment& segment) {
+  if (stored_whole_.contains({segment.timeline, segment.start})) return;
+  const base::Bytes bytes = spool_->Read(segment);
+  (void)archive_->Put(
+      system(), pg::FormatSegmentName(segment.timeline, segment.segment, segment_size()), bytes);
+  archive_->DropTails(system(), segment.timeline, segment.start, bytes);
+  stored_whole_.insert({segment.timeline, segment.start});
+  Stored(segment.timeline, segment.end);
+}
+
+// A segment that will not grow any more: its timeline was left, or WAL was lost after it.
+void Uploader::StoreSuperseded(const SpooledSegment& segment) {
+  const base::Bytes bytes = spool_->Read(segment);
+  const std::string name = pg::FormatSegmentName(segment.timeline, segment.segment, segment_size());
+  const std::optional<base::Bytes> whole = archive_->Get(system(), name);
+  if (whole && !base::Equal(base::ByteView(*whole).first(bytes.size()), bytes)) {
+    throw base::Error(base::ErrorKind::kConflict,
+                      fmt::format("the spool holds another beginning of {} than the archive", name),
+                      {"two servers wrote to this source; nothing was overwritten"});
+  }
+  if (!whole && bytes.size() >= pg::kWalLongPageHeaderSize) {
+    archive_->PutTail(system(), segment.timeline, segment.start, bytes);
+  }
+  Stored(segment.timeline, segment.end);
+  spool_->Remove(segment);
+}
+
+void Uploader::StoreTail(const SpooledSegment& segment, Tails tails) {
+  const bool grown = stored_timeline_ != segment.timeline || stored_end_ < segment.end;
+  const bool due = tails == Tails::kNow || clock_->Steady() - last_tail_ >= options_.tail_interval;
+  if (!grown || !due || segment.end - segment.start < pg::kWalLongPageHeaderSize) return;
+  last_tail_ = clock_->Steady();
+  archive_->PutTail(system(), segment.timeline, segment.start, spool_->Read(segment));
+  Stored(segment.timeline, segment.end);
+}
+
+// The last whole segment stays: the server is compared with it at the next start.
+void Uploader::RemoveStored() {
+  const std::vector<SpooledSegment> segments = spool_->Segments();
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    const std::pair key(segments[i].timeline, segments[i].start);
+    const bool stored = segments[i].whole && stored_whole_.contains(key);
+    const bool needed = i + 2 == segments.size() && !segments[i + 1].whole;
+    if (!stored || needed) continue;
+    spool_->Remove(segments[i]);
+    stored_whole_.erase(key);
+  }
+}
+
+void Uploader::Stored(pg::TimelineId timeline, pg::Lsn end) {
+  stored_timeline_ = timeline;
+  stored_end_ = end;
+  board_->Update([&](StreamState& state) { state.stored = end; });
+}
+
+// Behind by up to a segment, so that the server still has the one it will be compared by.
+void Uploader::MoveSlot() {
+  if (!stored_end_.IsValid()) return;
+  const pg::Lsn target =
+      pg::SegmentStart(pg::SegmentOfByteBefore(stored_end_, segment_size()), segment_size());
+  if (target <= slot_at_ || clock_->Steady() < next_slot_try_) return;
+  try {
+    if (!session_) session_ = server_->OpenSession({});
+    session_->AdvanceSlot(target);
+    slot_at_ = target;
+    board_->ClearTrouble(Trouble::kSlot);
+  } catch (const base::Error& error) {
+    session_.reset();
+    next_slot_try_ = clock_->Steady() + kSlotPause;
+    board_->SetTrouble(
+        Trouble::kSlot,
+        fmt::format("the slot {} could not be moved, and keeps WAL on the server: {}",
+                    options_.slot_name, error.message()));
+  }
+}
+
+}  // namespace holdfast::wal
