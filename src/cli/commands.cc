@@ -4,8 +4,8 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),   ConfigShowCommand(), ConfigCheckCommand(),
-      KeyAddCommand(), KeyListCommand(),    KeyRemoveCommand(),
+      InitCommand(),        ListCommand(),   ShowCommand(),    ConfigShowCommand(),
+      ConfigCheckCommand(), KeyAddCommand(), KeyListCommand(), KeyRemoveCommand(),
   };
 }
 

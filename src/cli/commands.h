@@ -13,6 +13,8 @@ Command InitCommand();
 Command KeyAddCommand();
 Command KeyListCommand();
 Command KeyRemoveCommand();
+Command ListCommand();
+Command ShowCommand();
 
 // In the order of `holdfast --help`.
 std::vector<Command> Commands();

@@ -122,11 +122,24 @@ std::string Sentence(std::string text) {
   return text;
 }
 
-base::Error UsageError(const CLI::App& app, const CLI::ParseError& error) {
+// A word before the command was meant to be the command: `holdfast cnofig show` has not got to
+// `show`.
+const CLI::App& PlaceOf(const std::string& word, const CLI::App& app,
+                        const std::vector<std::string>& arguments) {
+  const CLI::App& deepest = Deepest(app);
+  if (&deepest == &app || word.starts_with("-")) return deepest;
+  const auto command =
+      std::find(arguments.begin(), arguments.end(), app.get_subcommands().front()->get_name());
+  return std::find(arguments.begin(), command, word) == command ? deepest : app;
+}
+
+base::Error UsageError(const CLI::App& app, const CLI::ParseError& error,
+                       const std::vector<std::string>& arguments) {
   const CLI::App& deepest = Deepest(app);
   // What was not understood comes first: that something else is missing usually follows from it.
   const std::vector<std::string> unknown = app.remaining(true);
-  if (!unknown.empty()) return UnknownWord(deepest, unknown.front());
+  if (!unknown.empty())
+    return UnknownWord(PlaceOf(unknown.front(), app, arguments), unknown.front());
   if (!CommandNames(deepest).empty()) {
     return base::Error(base::ErrorKind::kUsage, fmt::format("`{}` needs a command", Words(deepest)),
                        {fmt::format("see `{} --help`", Words(deepest))});
@@ -156,12 +169,12 @@ Parsed ParseArguments(const std::vector<Command>& commands,
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     if (const auto unknown = app.remaining(true); !unknown.empty())
-      throw UnknownWord(Deepest(app), unknown.front());
+      throw UnknownWord(PlaceOf(unknown.front(), app, arguments), unknown.front());
     parsed.text = app.help();
   } catch (const CLI::CallForVersion& version) {
     parsed.text = fmt::format("{}\n", version.what());
   } catch (const CLI::ParseError& error) {
-    throw UsageError(app, error);
+    throw UsageError(app, error, arguments);
   }
   return parsed;
 }

@@ -1,0 +1,72 @@
+#include "cli/backup_json.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "base/size_text.h"
+#include "pg/lsn.h"
+
+namespace holdfast::cli {
+namespace {
+
+void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts) {
+  object.update({{"method", facts.method},
+                 {"server_version", facts.server_version},
+                 {"data_checksums", facts.data_checksums},
+                 {"start_lsn", pg::FormatLsn(facts.start_lsn)},
+                 {"stop_lsn", pg::FormatLsn(facts.stop_lsn)},
+                 {"timeline", facts.timeline.value()},
+                 {"system_identifier", std::to_string(facts.system.value())},
+                 {"bytes_source", facts.bytes_source},
+                 {"bytes_read", facts.bytes_read},
+                 {"bytes_stored", facts.bytes_stored},
+                 {"pages", facts.pages},
+                 {"pages_changed", facts.pages_changed},
+                 {"files", facts.files}});
+  nlohmann::json tablespaces = nlohmann::json::array();
+  for (const catalog::TablespaceFacts& tablespace : facts.tablespaces)
+    tablespaces.push_back({{"oid", tablespace.oid},
+                           {"name", tablespace.name},
+                           {"location", tablespace.location},
+                           {"in_place", tablespace.in_place}});
+  object["tablespaces"] = std::move(tablespaces);
+  nlohmann::json bad_pages = nlohmann::json::array();
+  for (const catalog::BadPage& page : facts.bad_pages)
+    bad_pages.push_back({{"path", page.path}, {"block", page.block}});
+  object["bad_pages"] = std::move(bad_pages);
+}
+
+}  // namespace
+
+nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot) {
+  const repo::SnapshotDraft& facts = snapshot.facts;
+  nlohmann::json object = {
+      {"id", snapshot.id.ToString()},
+      {"source", snapshot.id.source},
+      {"kind", facts.kind},
+      {"started_at", session.TimeText(facts.started)},
+      {"finished_at", session.TimeText(facts.finished)},
+      {"parent", facts.parent ? nlohmann::json(facts.parent->ToString()) : nlohmann::json()},
+      {"pinned", facts.pinned},
+      {"labels", facts.labels},
+      {"warnings", facts.warnings},
+      {"packs", snapshot.pack_count},
+      {"sequence", snapshot.sequence}};
+  if (facts.kind == "cluster") AddClusterFacts(object, catalog::FactsOf(snapshot));
+  return object;
+}
+
+std::vector<std::string> BackupRow(Session& session, const repo::Snapshot& snapshot) {
+  const repo::SnapshotDraft& facts = snapshot.facts;
+  std::string source = base::FormatBytes(facts.tree.total_size);
+  std::string stored;
+  if (facts.kind == "cluster") stored = base::FormatBytes(catalog::FactsOf(snapshot).bytes_stored);
+  std::string notes = facts.pinned ? "pinned" : "";
+  if (!facts.warnings.empty())
+    notes += fmt::format("{}{} warnings", notes.empty() ? "" : ", ", facts.warnings.size());
+  return {snapshot.id.ToString(), facts.kind,        session.TimeForPeople(facts.finished),
+          std::move(source),      std::move(stored), std::move(notes)};
+}
+
+}  // namespace holdfast::cli

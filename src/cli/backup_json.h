@@ -1,0 +1,18 @@
+// Backups as --json shows them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/cluster_facts.h"
+#include "cli/session.h"
+#include "repo/snapshot.h"
+
+namespace holdfast::cli {
+
+// Facts of a cluster backup are there for kind "cluster" only.
+nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot);
+
+// The lines of `list`.
+std::vector<std::string> BackupRow(Session& session, const repo::Snapshot& snapshot);
+
+}  // namespace holdfast::cli
