@@ -15,6 +15,11 @@ Command KeyListCommand();
 Command KeyRemoveCommand();
 Command ListCommand();
 Command ShowCommand();
+Command WalPushCommand();
+Command WalFetchCommand();
+Command WalPrefetchCommand();
+Command WalStreamCommand();
+Command WalStatusCommand();
 
 // In the order of `holdfast --help`.
 std::vector<Command> Commands();

@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+#include "cli/start_detached.h"
+#include "codec/hash.h"
+#include "wal/archive.h"
+#include "wal/fetch.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::string path;
+  std::string source;
+  std::string system;     // prefetch only
+  std::string directory;  // prefetch only
+};
+
+// Private to one recovery: its data directory names it. Empty where nothing can be written, which
+// costs speed only.
+base::Path PrefetchDirectory(Session& session, const base::Path& target) {
+  const std::string key = target.parent_path().lexically_normal().string();
+  const std::string name = base::ToHex(codec::Sha256(base::AsBytes(key))).substr(0, 16);
+  const base::Path directory = session.config().state_directory / "prefetch" / name;
+  try {
+    base::MakeDirectories(directory);
+  } catch (const base::Error&) {
+    return {};
+  }
+  return directory;
+}
+
+// The source whose archive holds WAL of this cluster.
+std::string FindSource(Session& session, const repo::Repository& repository,
+                       pg::SystemIdentifier system) {
+  for (const std::string& source : SourcesToShow(session, repository, "")) {
+    for (const pg::SystemIdentifier known : wal::Archive(repository, source).Systems()) {
+      if (known == system) return source;
+    }
+  }
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("no source has WAL of the cluster with system identifier {}", system.value()),
+      {"name the source in restore_command: holdfast wal fetch --source NAME %f %p"});
+}
+
+void StartPrefetch(Session& session, const std::string& source, const wal::FetchOptions& fetch) {
+  std::vector<std::string> words = {"wal",
+                                    "prefetch",
+                                    fetch.file_name,
+                                    "--source",
+                                    source,
+                                    "--system",
+                                    std::to_string(fetch.system.value()),
+                                    "--directory",
+                                    fetch.prefetch_directory.string()};
+  if (session.config().file) {
+    words.emplace_back("--config");
+    words.push_back(session.config().file->string());
+  }
+  if (!session.options().repository.empty()) {
+    words.emplace_back("--repository");
+    words.push_back(session.options().repository);
+  }
+  StartDetached(session.invocation().program, words);
+}
+
+int Fetch(Session& session, const Options& options) {
+  const base::Path& here = session.invocation().working_directory;
+  wal::FetchOptions fetch;
+  fetch.file_name = options.file;
+  fetch.target = here / options.path;
+  fetch.system = SystemBeside(fetch.target, here);
+  const repo::Repository repository =
+      OpenRepository(session, RepositoryForSource(session, options.source));
+  const std::string source =
+      options.source.empty() ? FindSource(session, repository, fetch.system) : options.source;
+  if (pg::WalFileKindOf(options.file) == pg::WalFileKind::kSegment)
+    fetch.prefetch_directory = PrefetchDirectory(session, fetch.target);
+  wal::Archive archive(repository, source);
+  if (wal::Fetch(archive, fetch) == wal::FetchOutcome::kNotThere) {
+    session.reporter().Note(fmt::format("{} is not in the archive of {}", options.file, source));
+    return kFetchAbsent;
+  }
+  if (!fetch.prefetch_directory.empty()) StartPrefetch(session, source, fetch);
+  return ToInt(ExitCode::kDone);
+}
+
+int Prefetch(Session& session, const Options& options) {
+  std::uint64_t system = 0;
+  const char* const end = options.system.data() + options.system.size();
+  if (std::from_chars(options.system.data(), end, system).ptr != end)
+    throw base::Error(base::ErrorKind::kUsage, "--system is no system identifier");
+  const repo::Repository repository =
+      OpenRepository(session, RepositoryForSource(session, options.source));
+  wal::Archive archive(repository, options.source);
+  wal::FetchOptions fetch;
+  fetch.system = pg::SystemIdentifier(system);
+  fetch.file_name = options.file;
+  fetch.prefetch_directory = options.directory;
+  wal::Prefetch(archive, fetch);
+  return ToInt(ExitCode::kDone);
+}
+
+}  // namespace
+
+Command WalFetchCommand() {
+  return {
+      .path = "wal fetch",
+      .purpose = "Fetch one WAL file: the server's restore_command",
+      .example =
+          "holdfast wal fetch --source shop 000000010000000000000042 "
+          "pg_wal/RECOVERYXLOG\n  "
+          "restore_command = 'holdfast wal fetch --source shop %f %p'",
+      .declare = [](CLI::App& app) -> Action {
+        const auto options = std::make_shared<Options>();
+        app.add_option("FILE", options->file, "Name of the file: %f of restore_command")
+            ->required();
+        app.add_option("PATH", options->path, "Where to put it: %p of restore_command")->required();
+        app.add_option("--source", options->source,
+                       "Source (default: the one with the cluster's system identifier)");
+        return [options](Session& session) { return Fetch(session, *options); };
+      },
+      .exit_codes = FetchExitCodesHelp()};
+}
+
+Command WalPrefetchCommand() {
+  return {.path = "wal prefetch",
+          .purpose = "Fetch the segments that follow one, ahead of recovery",
+          .example =
+              "holdfast wal prefetch 000000010000000000000042 --source shop --system "
+              "7301234567890123456 --directory /var/lib/holdfast-state/prefetch/shop",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<Options>();
+            app.add_option("FILE", options->file, "The segment just fetched")->required();
+            app.add_option("--source", options->source, "Source")->required();
+            app.add_option("--system", options->system, "System identifier")->required();
+            app.add_option("--directory", options->directory, "Where they wait")->required();
+            return [options](Session& session) { return Prefetch(session, *options); };
+          },
+          .hidden = true};
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+#include "repo/ids.h"
+#include "repo/snapshot.h"
+#include "wal/archive.h"
+#include "wal/push.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string path;
+  std::string source;
+};
+
+bool HasWalOf(const repo::Repository& repository, const std::string& source,
+              pg::SystemIdentifier system) {
+  for (const pg::SystemIdentifier known : wal::Archive(repository, source).Systems()) {
+    if (known == system) return true;
+  }
+  return false;
+}
+
+bool HasBackupOf(const repo::Repository& repository, const std::string& source,
+                 pg::SystemIdentifier system) {
+  for (const repo::BackupId& id : repo::ListBackups(repository, source)) {
+    const auto log = repo::ReadPlainSnapshot(repository.storage(), id).log;
+    if (log && log->system == system.value()) return true;
+  }
+  return false;
+}
+
+struct Target {
+  repo::Repository repository;
+  std::string source;
+};
+
+// The source whose WAL or backups are of this cluster.
+std::optional<Target> FindSource(Session& session, const config::Repository& settings,
+                                 pg::SystemIdentifier system) {
+  repo::Repository repository = OpenRepository(session, settings);
+  for (const std::string& source : SourcesToShow(session, repository, "")) {
+    if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system))
+      return Target{std::move(repository), source};
+  }
+  return std::nullopt;
+}
+
+Target ChooseTarget(Session& session, const Options& options, pg::SystemIdentifier system) {
+  if (!options.source.empty())
+    return {OpenRepository(session, RepositoryForSource(session, options.source)), options.source};
+  const config::Config& config = session.config();
+  if (!session.options().repository.empty() || config.repositories.empty()) {
+    if (auto found = FindSource(session, ChooseRepository(session, nullptr), system))
+      return std::move(*found);
+  } else {
+    for (const config::Repository& settings : config.repositories) {
+      if (auto found = FindSource(session, settings, system)) return std::move(*found);
+    }
+  }
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("no source is known to be the cluster with system identifier {}", system.value()),
+      {"name the source in archive_command: holdfast wal push --source NAME %p",
+       "or back the source up once: `holdfast backup NAME`"});
+}
+
+int Push(Session& session, const Options& options) {
+  const base::Path& here = session.invocation().working_directory;
+  const base::Path path = here / options.path;
+  const pg::SystemIdentifier system = SystemBeside(path, here);
+  const Target target = ChooseTarget(session, options, system);
+  wal::Archive archive(target.repository, target.source);
+  const wal::ArchiveOutcome outcome = wal::Push(archive, path, system);
+  if (session.json())
+    session.PrintJson({{"source", target.source},
+                       {"file", path.filename().string()},
+                       {"already_there", outcome == wal::ArchiveOutcome::kAlreadyThere}});
+  return ToInt(ExitCode::kDone);
+}
+
+}  // namespace
+
+Command WalPushCommand() {
+  return {
+      .path = "wal push",
+      .purpose = "Archive one WAL file: the server's archive_command",
+      .example =
+          "holdfast wal push --source shop pg_wal/000000010000000000000042\n  "
+          "archive_command = 'holdfast wal push --source shop %p'",
+      .declare = [](CLI::App& app) -> Action {
+        const auto options = std::make_shared<Options>();
+        app.add_option("PATH", options->path, "File to archive: %p of archive_command")->required();
+        app.add_option("--source", options->source,
+                       "Source (default: the one with the cluster's system identifier)");
+        return [options](Session& session) { return Push(session, *options); };
+      }};
+}
+
+}  // namespace holdfast::cli

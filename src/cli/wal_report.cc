@@ -1,0 +1,67 @@
+#include "cli/wal_report.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace holdfast::cli {
+
+std::vector<wal::Gap> GapsOf(const wal::Inventory& inventory) {
+  std::vector<wal::Gap> gaps;
+  for (std::size_t i = 1; i < inventory.ranges.size(); ++i) {
+    const wal::WalRange& before = inventory.ranges[i - 1];
+    const wal::WalRange& after = inventory.ranges[i];
+    if (before.timeline == after.timeline && before.end < after.start)
+      gaps.push_back({before.timeline, before.end, after.start});
+  }
+  return gaps;
+}
+
+std::vector<SystemReport> ReportOnWal(wal::Archive& archive) {
+  std::vector<SystemReport> reports;
+  for (const pg::SystemIdentifier system : archive.Systems()) {
+    SystemReport report;
+    report.system = system;
+    report.inventory = archive.Take(system);
+    report.gaps = GapsOf(report.inventory);
+    for (const wal::Gap& gap : report.gaps)
+      report.problems.push_back("missing: " + gap.ToString(report.inventory.segment_size));
+    for (const wal::ForkedFile& fork : report.inventory.forks)
+      report.problems.push_back(fmt::format("{} is there with {} different contents",
+                                            fork.file_name, fork.objects.size()));
+    for (const std::string& object : report.inventory.unknown)
+      report.problems.push_back(fmt::format("object {} is not understood", object));
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+nlohmann::json ToJson(wal::Archive& archive, const SystemReport& report) {
+  nlohmann::json timelines = nlohmann::json::array();
+  for (const pg::TimelineId timeline : report.inventory.timelines) {
+    nlohmann::json ranges = nlohmann::json::array();
+    nlohmann::json gaps = nlohmann::json::array();
+    for (const wal::WalRange& range : report.inventory.ranges) {
+      if (range.timeline == timeline)
+        ranges.push_back({{"start_lsn", pg::FormatLsn(range.start)},
+                          {"end_lsn", pg::FormatLsn(range.end)},
+                          {"open", range.open}});
+    }
+    for (const wal::Gap& gap : report.gaps) {
+      if (gap.timeline == timeline)
+        gaps.push_back(
+            {{"start_lsn", pg::FormatLsn(gap.start)}, {"end_lsn", pg::FormatLsn(gap.end)}});
+    }
+    const auto history = archive.History(report.system, timeline);
+    timelines.push_back(
+        {{"timeline", timeline.value()},
+         {"ranges", std::move(ranges)},
+         {"gaps", std::move(gaps)},
+         {"history", history ? nlohmann::json(history->Format()) : nlohmann::json()}});
+  }
+  return {{"system_identifier", std::to_string(report.system.value())},
+          {"segment_size", report.inventory.segment_size},
+          {"timelines", std::move(timelines)}};
+}
+
+}  // namespace holdfast::cli
