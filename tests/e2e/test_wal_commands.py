@@ -1,0 +1,119 @@
+"""`wal push`, `wal fetch`, `wal stream` and `wal status` as PostgreSQL and people call them."""
+
+import filecmp
+import signal
+
+import pytest
+from harness.process import eventually, run
+
+CONFIG = """
+state_directory = "{path}/state"
+[repository.main]
+url = "file://{path}/repository"
+key_file = "{path}/main.key"
+[source.shop]
+connection = "{conninfo}"
+"""
+SEGMENT = "000000010000000000000001"
+ABSENT = "0000000100000000000000FF"
+
+
+@pytest.fixture
+def server(postgres):
+    return postgres(15)
+
+
+@pytest.fixture
+def program(workplace, holdfast, server):
+    made = holdfast(CONFIG.format(path=workplace.path, conninfo=server.conninfo()))
+    made.run("init")
+    return made
+
+
+def in_data(program, server, *arguments, code=0, env=None):
+    """As the server runs its commands: in the data directory."""
+    return run(program.path, "--config", program.config, *arguments, cwd=server.data, env=env, code=code)
+
+
+def pushed(program, server):
+    server.switch_wal()
+    in_data(program, server, "wal", "push", "--source", "shop", f"pg_wal/{SEGMENT}")
+
+
+def test_what_was_pushed_is_fetched_bit_for_bit(program, server):
+    pushed(program, server)
+    in_data(program, server, "wal", "fetch", "--source", "shop", SEGMENT, "pg_wal/RECOVERYXLOG")
+    assert filecmp.cmp(server.data / "pg_wal/RECOVERYXLOG", server.data / "pg_wal" / SEGMENT, shallow=False)
+
+
+def test_a_push_finds_its_source_by_the_cluster_once_it_is_known(program, server):
+    server.switch_wal()
+    refused = in_data(program, server, "wal", "push", f"pg_wal/{SEGMENT}", code=4)
+    assert "--source" in refused.err
+    pushed(program, server)
+    again = in_data(program, server, "--json", "wal", "push", f"pg_wal/{SEGMENT}").json()
+    assert again == {"source": "shop", "file": SEGMENT, "already_there": True}
+    in_data(program, server, "wal", "fetch", SEGMENT, "pg_wal/RECOVERYXLOG")
+
+
+def test_a_fetch_says_absent_only_when_it_is_certain(workplace, program, server):
+    pushed(program, server)
+    fetch = ("wal", "fetch", "--source", "shop")
+    in_data(program, server, *fetch, ABSENT, "pg_wal/RECOVERYXLOG", code=1)
+    in_data(program, server, *fetch, "00000002.history", "pg_wal/RECOVERYHISTORY", code=1)
+    in_data(program, server, *fetch, ABSENT, code=126)
+    in_data(program, server, *fetch, ABSENT, "pg_wal/RECOVERYXLOG", "--nonsense", code=126)
+    wrong_key = workplace.write("wrong.key", "not a key\n")
+    for env in ({"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"},
+                {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": wrong_key},
+                {"HOLDFAST_TIMEZONE": "Mars"}):
+        in_data(program, server, *fetch, ABSENT, "pg_wal/RECOVERYXLOG", code=126, env=env)
+
+
+def test_a_push_that_fails_stays_below_what_ends_the_archiver(workplace, program, server):
+    pushed(program, server)
+    push = ("wal", "push", "--source", "shop")
+    for arguments, env in ((("pg_wal/0000000100000000000000AA",), None), ((), None),
+                           ((f"pg_wal/{SEGMENT}",), {"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"})):
+        result = in_data(program, server, *push, *arguments, env=env, code=None)
+        assert 1 <= result.code <= 125, result
+
+
+def test_a_receiver_stores_what_is_written_and_ends_when_told(program, server):
+    receiver = program.start("wal", "stream", "shop")
+    server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
+    wanted = server.lsn()
+    server.switch_wal()
+
+    def stored():
+        status = program.run("wal", "status", "shop", "--json", code=None).json()
+        state = status["receiver"]
+        ranges = [r for s in status["systems"] for t in s["timelines"] for r in t["ranges"]]
+        return state and state["running"] and ranges and lsn(ranges[-1]["end_lsn"]) >= lsn(wanted)
+
+    eventually(stored, "the receiver stores the WAL")
+    receiver.stop(signal.SIGTERM)
+    status = program.run("wal", "status", "shop", "--json", code=None).json()
+    assert status["receiver"]["running"] is False
+
+
+def lsn(text):
+    """A position as a number, from text or from what the harness made of it."""
+    if isinstance(text, int):
+        return text
+    high, low = str(text).split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def test_a_gap_in_the_archive_is_attention(program, server):
+    names = []
+    for _ in range(3):
+        names.append(server.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
+        server.execute("CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t VALUES (1)")
+        server.switch_wal()
+    for name in (names[0], names[2]):
+        in_data(program, server, "wal", "push", "--source", "shop", f"pg_wal/{name}")
+    status = program.run("wal", "status", "shop", "--json", code=1).json()
+    assert len(status["problems"]) == 1 and names[1] in status["problems"][0]
+    in_data(program, server, "wal", "push", "--source", "shop", f"pg_wal/{names[1]}")
+    program.run("wal", "status", "shop", code=0)
