@@ -66,6 +66,7 @@ class OpenPack {
 
 struct FrameReader::State {
   const Repository& repository;
+  const std::function<void(const FrameRef&)> admit;
   LruCache<PackId, OpenPack> packs;
   LruCache<FrameRef, const base::Bytes> frames;
 
@@ -104,6 +105,7 @@ struct FrameReader::State {
   }
 
   std::shared_ptr<const base::Bytes> Read(const FrameRef& ref) {
+    if (admit) admit(ref);
     if (std::shared_ptr<const base::Bytes> raw = frames.Get(ref)) return raw;
     const std::shared_ptr<OpenPack> pack = Open(ref.pack);
     const FrameInfo& info = pack->footer().frame(ref.frame);
@@ -117,6 +119,7 @@ struct FrameReader::State {
 FrameReader::FrameReader(const Repository& repository, FrameReaderOptions options)
     : state_(
           new State{.repository = repository,
+                    .admit = std::move(options.admit),
                     .packs = LruCache<PackId, OpenPack>(options.footer_cache_bytes),
                     .frames = LruCache<FrameRef, const base::Bytes>(options.frame_cache_bytes)}) {}
 FrameReader::~FrameReader() = default;
@@ -140,6 +143,9 @@ std::shared_ptr<const base::Bytes> FrameReader::ReadKind(const FrameRef& ref, Fr
 void FrameReader::ReadMany(
     const PackId& pack, std::span<const std::uint32_t> frames,
     const std::function<void(std::uint32_t frame, base::ByteView raw)>& visit) {
+  if (state_->admit) {
+    for (const std::uint32_t frame : frames) state_->admit({pack, frame});
+  }
   const std::shared_ptr<OpenPack> open = state_->Open(pack);
   for (const ReadRange& range : PlanReads(open->footer(), frames)) {
     const base::Bytes stored = state_->ReadRange(pack, range.offset, range.length);

@@ -18,6 +18,9 @@ namespace holdfast::repo {
 struct FrameReaderOptions {
   std::uint64_t footer_cache_bytes = 16 * base::kMiB;
   std::uint64_t frame_cache_bytes = 16 * base::kMiB;
+  // Asked before a frame is read, from any thread: throws Error(kCorrupt) for one that is not to be
+  // trusted, because its pack is known not to be the one that was written.
+  std::function<void(const FrameRef&)> admit = {};
 };
 
 // Thread-safe. A pack or frame that is missing or altered is Error(kCorrupt) naming it.

@@ -80,6 +80,23 @@ TEST(FrameReader, SaysWhichPackIsMissingCutOrAltered) {
   EXPECT_THAT(ErrorOf([&] { (void)frames.Read({altered, 3}); }), testing::Not(testing::IsEmpty()));
 }
 
+TEST(FrameReader, ReadsNoFrameThatIsNotAdmitted) {
+  TestRepository test;
+  const PackId pack = PutPack(test, 5);
+  bool trusted = true;
+  FrameReader frames(test.repository(), {.admit = [&](const FrameRef& frame) {
+                       if (trusted || frame.frame != 3) return;
+                       throw base::Error(base::ErrorKind::kCorrupt, "frame 3 is bad");
+                     }});
+  EXPECT_EQ(*frames.Read({pack, 3}), base::Bytes(2000, 3));
+  trusted = false;  // what is in the cache is not given out either
+  EXPECT_EQ(ErrorOf([&] { (void)frames.Read({pack, 3}); }), "frame 3 is bad");
+  const std::vector<std::uint32_t> numbers = {2, 3};
+  EXPECT_EQ(ErrorOf([&] { frames.ReadMany(pack, numbers, [](std::uint32_t, base::ByteView) {}); }),
+            "frame 3 is bad");
+  EXPECT_EQ(*frames.Read({pack, 2}), base::Bytes(2000, 2));
+}
+
 TEST(FrameReader, RefusesAnotherKindOfFrameForAMap) {
   TestRepository test;
   const PackId pack = PutPack(test, 1);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,7 +104,14 @@ class TreeWriter {
 // Streams entries back in order; keeps one frame in memory. Not thread-safe.
 class TreeReader {
  public:
+  // Called with a frame of the tree that is missing or altered, or that is not the one that belongs
+  // there.
+  using OnDamage = std::function<void(const FrameRef&, const base::Error&)>;
+
   TreeReader(FrameReader& frames, TreeRoot root);
+  // Next goes on behind damage instead of throwing Error(kCorrupt): for who wants to know what is
+  // left. `on_damage` is called once for each frame that has to be skipped, in whole or in part.
+  TreeReader(FrameReader& frames, TreeRoot root, OnDamage on_damage);
   ~TreeReader();
   std::optional<TreeEntry> Next();
   // Binary search by path; independent of Next.

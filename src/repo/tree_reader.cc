@@ -19,6 +19,7 @@ using base::ErrorKind;
 struct OpenGroup {
   std::shared_ptr<const base::Bytes> frame;
   TreeGroupDecoder decoder;
+  bool begun = false;
 };
 
 }  // namespace
@@ -26,28 +27,46 @@ struct OpenGroup {
 struct TreeReader::State {
   FrameReader& frames;
   const TreeRoot root;
+  const OnDamage on_damage;
 
   std::optional<std::vector<TreeIndexEntry>> index;
   std::optional<OpenGroup> group;
   std::size_t next_group = 0;
   std::uint64_t entries = 0;
   std::optional<std::string> last_path;
+  bool skipped = false;
 
   // All index frames: about 80 bytes for every 512 files.
   const std::vector<TreeIndexEntry>& Index() {
     if (index) return *index;
     std::vector<TreeIndexEntry> all;
     for (const FrameRef& ref : root.index_frames) {
-      const auto frame = frames.ReadKind(ref, FrameKind::kTreeIndex);
-      for (TreeIndexEntry& entry : DecodeTreeIndex(*frame, ref.pack)) {
-        if (!all.empty() && entry.first_path <= all.back().first_path) {
-          throw Error(ErrorKind::kCorrupt, "a tree's index is not in order");
-        }
-        all.push_back(std::move(entry));
-      }
+      Guard(ref, [&] { ReadIndexFrame(ref, all); });
     }
     index = std::move(all);
     return *index;
+  }
+
+  void ReadIndexFrame(const FrameRef& ref, std::vector<TreeIndexEntry>& all) {
+    const auto frame = frames.ReadKind(ref, FrameKind::kTreeIndex);
+    for (TreeIndexEntry& entry : DecodeTreeIndex(*frame, ref.pack)) {
+      if (!all.empty() && entry.first_path <= all.back().first_path) {
+        throw Error(ErrorKind::kCorrupt, "a tree's index is not in order");
+      }
+      all.push_back(std::move(entry));
+    }
+  }
+
+  // Runs `read`; what is corrupt then is the frame `ref`.
+  template <typename Read>
+  void Guard(const FrameRef& ref, Read&& read) {
+    try {
+      read();
+    } catch (const Error& error) {
+      if (!on_damage || error.kind() != ErrorKind::kCorrupt) throw;
+      skipped = true;
+      on_damage(ref, error);
+    }
   }
 
   OpenGroup Open(const FrameRef& ref) {
@@ -69,30 +88,39 @@ struct TreeReader::State {
     last_path = entry.path;
   }
 
+  // Empty at the end of the group.
+  std::optional<TreeEntry> NextOfGroup() {
+    if (!group) group = Open(Index()[next_group - 1].frame);
+    std::optional<TreeEntry> entry = group->decoder.Next();
+    if (entry && !group->begun) CheckFirst(*entry);
+    if (!entry && !group->begun) throw Error(ErrorKind::kCorrupt, "a tree frame is empty");
+    if (entry) CheckOrder(*entry);
+    group->begun = true;
+    return entry;
+  }
+
   std::optional<TreeEntry> Next() {
-    bool first = false;
     while (true) {
-      if (!group) {
-        if (next_group == Index().size()) return End();
-        group = Open(Index()[next_group++].frame);
-        first = true;
+      if (!group && next_group++ == Index().size()) {
+        --next_group;
+        return End();
       }
-      if (std::optional<TreeEntry> entry = group->decoder.Next()) {
-        if (first) CheckFirst(*entry);
-        CheckOrder(*entry);
+      std::optional<TreeEntry> entry;
+      Guard(Index()[next_group - 1].frame, [&] { entry = NextOfGroup(); });
+      if (entry) {
         ++entries;
         return entry;
       }
-      if (first) throw Error(ErrorKind::kCorrupt, "a tree frame is empty");
       group.reset();
     }
   }
 
-  std::optional<TreeEntry> End() const {
-    if (entries != root.entry_count) {
+  std::optional<TreeEntry> End() {
+    if (skipped || entries == root.entry_count) return std::nullopt;
+    Guard(root.index_frames.empty() ? FrameRef{} : root.index_frames.front(), [&] {
       throw Error(ErrorKind::kCorrupt,
                   fmt::format("a tree has {} entries instead of {}", entries, root.entry_count));
-    }
+    });
     return std::nullopt;
   }
 
@@ -111,8 +139,12 @@ struct TreeReader::State {
 };
 
 TreeReader::TreeReader(FrameReader& frames, TreeRoot root)
+    : TreeReader(frames, std::move(root), {}) {}
+
+TreeReader::TreeReader(FrameReader& frames, TreeRoot root, OnDamage on_damage)
     : state_(new State{.frames = frames,
                        .root = std::move(root),
+                       .on_damage = std::move(on_damage),
                        .index = std::nullopt,
                        .group = std::nullopt,
                        .last_path = std::nullopt}) {}

@@ -122,6 +122,44 @@ std::set<std::string> FirstPaths(FrameReader& frames, const TreeRoot& root) {
   return paths;
 }
 
+TEST(TreeReader, ReadsOnBehindDamageWhenSomeoneIsTold) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  const std::vector<TreeEntry> entries = ManyEntries(5000);
+  const TreeRoot root = WriteTree(writer, entries);
+  for (const auto& object : storage::ListAll(*test.memory, kPacksPrefix)) {
+    const std::unique_ptr<TestRepository> damaged = test.Clone();
+    (void)damaged->memory->Remove(object.name);
+    FrameReader frames(damaged->sound());
+    std::set<FrameRef> bad;
+    TreeReader tree(frames, root, [&](const FrameRef& frame, const base::Error& error) {
+      EXPECT_EQ(error.kind(), base::ErrorKind::kCorrupt);
+      EXPECT_EQ(PackObject(frame.pack), object.name);
+      EXPECT_TRUE(bad.insert(frame).second);
+    });
+    const std::vector<TreeEntry> left = ReadTree(tree);
+    EXPECT_FALSE(bad.empty());
+    EXPECT_LT(left.size(), entries.size());
+    EXPECT_TRUE(std::ranges::includes(entries, left, {}, &TreeEntry::path, &TreeEntry::path));
+    FrameReader strict_frames(damaged->sound());
+    TreeReader strict(strict_frames, root);
+    EXPECT_THROW((void)ReadTree(strict), base::Error);
+  }
+}
+
+TEST(TreeReader, BlamesTheIndexOfATreeThatLacksEntries) {
+  TestRepository test;
+  Writer writer(test.repository(), Options());
+  TreeRoot root = WriteTree(writer, {Inline("a", "1"), Inline("b", "2")});
+  ++root.entry_count;
+  FrameReader frames(test.sound());
+  std::vector<FrameRef> bad;
+  TreeReader tree(frames, root,
+                  [&](const FrameRef& frame, const base::Error&) { bad.push_back(frame); });
+  EXPECT_EQ(ReadTree(tree).size(), 2U);
+  EXPECT_EQ(bad, root.index_frames);
+}
+
 TEST(TreeWriter, CutsUnchangedStretchesTheSameWayInEveryBackup) {
   TestRepository test;
   Writer writer(test.repository(), Options());
