@@ -34,6 +34,21 @@ json PinsToJson(const std::vector<BackupId>& pins) {
   return list;
 }
 
+// False when a lease vanished after it was listed: it may have been renewed under a name that the
+// listing missed.
+bool ReadLeases(storage::Storage& storage, std::map<std::string, LeaseInfo>& newest) {
+  for (const storage::ObjectInfo& object : storage::ListAll(storage, kLeasesPrefix)) {
+    const std::optional<base::Bytes> contents = storage.Get(object.name);
+    if (!contents) return false;
+    LeaseInfo info = ParseLease(object, *contents);
+    const std::string writer = info.writer;
+    newest.insert_or_assign(writer, std::move(info));
+  }
+  return true;
+}
+
+}  // namespace
+
 LeaseInfo ParseLease(const storage::ObjectInfo& object, base::ByteView contents) {
   const std::string what = fmt::format("the lease {}", object.name);
   const json lease = ParseJsonObject(base::AsText(contents), what);
@@ -58,21 +73,6 @@ LeaseInfo ParseLease(const storage::ObjectInfo& object, base::ByteView contents)
     return info;
   });
 }
-
-// False when a lease vanished after it was listed: it may have been renewed under a name that the
-// listing missed.
-bool ReadLeases(storage::Storage& storage, std::map<std::string, LeaseInfo>& newest) {
-  for (const storage::ObjectInfo& object : storage::ListAll(storage, kLeasesPrefix)) {
-    const std::optional<base::Bytes> contents = storage.Get(object.name);
-    if (!contents) return false;
-    LeaseInfo info = ParseLease(object, *contents);
-    const std::string writer = info.writer;
-    newest.insert_or_assign(writer, std::move(info));
-  }
-  return true;
-}
-
-}  // namespace
 
 struct Lease::State {
   const Repository& repository;

@@ -56,6 +56,8 @@ struct LeaseInfo {
 // The newest lease of every holder, needs no key. Error(kCorrupt) for one that cannot be read: what
 // it pins is unknown.
 std::vector<LeaseInfo> ListLeases(storage::Storage& storage);
+// Error(kCorrupt) naming the object.
+LeaseInfo ParseLease(const storage::ObjectInfo& object, base::ByteView contents);
 bool IsExpired(const LeaseInfo& lease, base::Time store_time);
 
 }  // namespace holdfast::repo
