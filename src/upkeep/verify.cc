@@ -1,228 +1,271 @@
 #include "upkeep/verify.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <set>
+#include <string>
 #include <utility>
 
-#include "base/bounded_queue.h"
 #include "base/error.h"
 #include "base/workers.h"
-#include "repo/file_digest.h"
 #include "repo/frame_reader.h"
 #include "repo/snapshot.h"
+#include "upkeep/backup_packs.h"
 #include "upkeep/damage_log.h"
-#include "upkeep/hits.h"
-#include "upkeep/object_check.h"
+#include "upkeep/file_check.h"
+#include "upkeep/other_objects.h"
+#include "upkeep/pack_check.h"
+#include "upkeep/pack_listing.h"
+#include "upkeep/settle.h"
+#include "upkeep/sweep.h"
+#include "upkeep/tree_check.h"
 #include "wal/archive_check.h"
 
 namespace holdfast::upkeep {
 
 namespace {
 
-// What a pack list names, found in a listing of packs/.
-using Packs = std::map<repo::ShortPackId, storage::ObjectInfo>;
+using base::Error;
+using base::ErrorKind;
 
-Packs ListPacks(storage::Storage& storage, DamageLog& log) {
-  Packs packs;
-  storage.List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
-    try {
-      const repo::PackId id = repo::PackId::FromHex(object.name.substr(object.name.rfind('/') + 1));
-      packs.emplace(repo::ShortPackId::Of(id), object);
-    } catch (const base::Error&) {
-      log.Add(object.name, "it is not a pack: its name is no hash");
-    }
-  });
-  return packs;
+bool IsPack(std::string_view name) { return name.starts_with(repo::kPacksPrefix); }
+
+repo::PackId PackOf(std::string_view name) {
+  return repo::PackId::FromHex(name.substr(name.rfind('/') + 1));
 }
 
-repo::PackId IdOf(const storage::ObjectInfo& pack) {
-  return repo::PackId::FromHex(pack.name.substr(pack.name.rfind('/') + 1));
+bool LooksIntoTrees(VerifyLevel level) {
+  return level == VerifyLevel::kMetadata || level == VerifyLevel::kData;
+}
+bool ReadsEveryByte(VerifyLevel level) {
+  return level == VerifyLevel::kPacks || level == VerifyLevel::kData;
 }
 
-bool InSource(std::string_view object, std::string_view source) {
-  return source.empty() || object.find(fmt::format("/{}/", source)) != std::string_view::npos;
+std::vector<repo::BackupId> IdsOf(const std::vector<repo::Snapshot>& backups) {
+  std::vector<repo::BackupId> ids;
+  for (const repo::Snapshot& backup : backups) ids.push_back(backup.id);
+  return ids;
 }
 
-// The objects beside packs: small, or of one source.
-std::vector<storage::ObjectInfo> OtherObjects(storage::Storage& storage, std::string_view source) {
-  std::vector<storage::ObjectInfo> objects;
-  storage.List({}, {}, [&](const storage::ObjectInfo& object) {
-    if (object.name.starts_with(repo::kPacksPrefix)) return;
-    const bool shared = object.name == repo::kConfigObject || object.name.starts_with(repo::kKeysPrefix);
-    if (shared || InSource(object.name, source)) objects.push_back(object);
-  });
-  return objects;
-}
-
-// Fetches objects in parallel and hands each to a check.
-class Sweep {
+// The other objects, then the packs of these places in the listing.
+class ObjectsToSweep {
  public:
-  using Check = std::function<void(const storage::ObjectInfo&, base::ByteView)>;
+  ObjectsToSweep(std::vector<storage::ObjectInfo> others, const PackListing& listing,
+                 const std::vector<bool>& wanted)
+      : others_(std::move(others)), listing_(listing) {
+    for (std::size_t place = 0; place < wanted.size(); ++place) {
+      if (wanted[place]) places_.push_back(static_cast<std::uint32_t>(place));
+    }
+  }
 
-  Sweep(storage::Storage& storage, int jobs, base::Reporter& report, DamageLog& log)
-      : storage_(storage), jobs_(jobs), report_(report), log_(log) {}
+  std::size_t count() const { return others_.size() + places_.size(); }
 
-  void Run(const std::vector<storage::ObjectInfo>& objects, const Check& check, const std::stop_token& stop) {
-    base::Workers workers(stop);
-    for (int i = 0; i < jobs_; ++i) {
-      workers.Start([&](const std::stop_token& token) {
-        for (std::size_t next = next_++; next < objects.size(); next = next_++) {
-          base::ThrowIfStopped(token);
-          Look(objects[next], check);
-        }
+  storage::ObjectInfo At(std::size_t number) const {
+    if (number < others_.size()) return others_[number];
+    const ListedPack& pack = listing_.packs()[places_[number - others_.size()]];
+    return {.name = repo::PackObject(pack.id), .size = pack.size, .modified = {}};
+  }
+
+  std::uint64_t bytes() const {
+    std::uint64_t bytes = 0;
+    for (const storage::ObjectInfo& object : others_) bytes += object.size;
+    for (const std::uint32_t place : places_) bytes += listing_.packs()[place].size;
+    return bytes;
+  }
+
+ private:
+  const std::vector<storage::ObjectInfo> others_;
+  const PackListing& listing_;
+  std::vector<std::uint32_t> places_;
+};
+
+// What every verification has, with a key or without.
+struct Common {
+  storage::Storage& storage;
+  const VerifyOptions& options;
+  base::Reporter& report;
+  const std::stop_token& stop;
+  DamageLog& log;
+};
+
+SweptTotals SweepObjects(const Common& common, std::vector<storage::ObjectInfo> others,
+                         const PackListing& listing, const NeededPacks& needed,
+                         const SweepVisitor& visitor) {
+  std::vector<bool> wanted = needed.listed;
+  if (common.options.source.empty()) wanted.assign(wanted.size(), true);
+  const ObjectsToSweep objects(std::move(others), listing, wanted);
+  common.report.BeginPhase("verifying", objects.bytes());
+  const SweptTotals totals =
+      Sweep(common.storage,
+            {.jobs = common.options.jobs,
+             .count = objects.count(),
+             .object = [&](std::size_t number) { return objects.At(number); }},
+            visitor, common.report, common.log, common.stop);
+  common.report.EndPhase();
+  return totals;
+}
+
+VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTotals& totals) {
+  return {.backups = backups,
+          .objects = totals.objects,
+          .bytes = totals.bytes,
+          .damages = WithoutRemoved(common.storage, common.options.source, common.log.Take()),
+          .oddities = common.log.TakeOddities()};
+}
+
+// A snapshot whose record does not open takes the whole backup with it.
+std::vector<repo::Snapshot> ReadBackups(const repo::Repository& repository, std::string_view source,
+                                        DamageLog& log) {
+  return repo::ReadSnapshots(repository, source, [&](const repo::BackupId& id, const Error& error) {
+    const std::string object = repo::SnapshotObject(id);
+    log.Add(object, error.message());
+    log.AddHit(object, {.backup = id.ToString()});
+  });
+}
+
+void SalvagePack(const repo::Keyring& keyring, const repo::PackId& pack, base::ByteView contents,
+                 const std::string& problem, DamageLog& log) {
+  try {
+    SalvageFrames(keyring, pack, contents, problem, log);
+  } catch (const Error& error) {
+    // With keys that open no content, all of it is taken for bad.
+    if (error.kind() != ErrorKind::kDenied) throw;
+    log.AddPack(pack, problem);
+  }
+}
+
+SweepVisitor VisitorWithKey(const repo::Keyring& keyring, VerifyLevel level, DamageLog& log) {
+  const auto open = [&keyring, &log](const std::string& name, base::ByteView contents) {
+    if (IsPack(name)) {
+      (void)CheckFrames(keyring, PackOf(name), contents, log);
+    } else if (const auto problem = wal::CheckWalObject(keyring, name, contents)) {
+      log.Add(name, *problem);
+    }
+  };
+  const auto pass = [](const std::string&, base::ByteView) {};
+  return {.sound = level == VerifyLevel::kData ? decltype(SweepVisitor::sound)(open) : pass,
+          .altered = [&keyring, &log](const std::string& name, base::ByteView contents,
+                                      const std::string& problem) {
+            if (!IsPack(name)) return log.Add(name, problem);
+            SalvagePack(keyring, PackOf(name), contents, problem, log);
+          }};
+}
+
+// Looks at the trees of backups, several at a time.
+class TreeWalk {
+ public:
+  TreeWalk(const repo::Repository& repository, const Common& common, const NeededPacks& needed)
+      : common_(common),
+        needed_(needed),
+        bad_(common.log.bad_packs()),
+        frames_(repository, {.admit =
+                                 [&log = common.log](const repo::FrameRef& frame) {
+                                   if (!log.Takes(frame)) return;
+                                   throw Error(ErrorKind::kCorrupt, "pack " + frame.pack.ToHex() +
+                                                                        " is known to be damaged");
+                                 }}),
+        context_{.keyring = repository.keyring(),
+                 .frames = frames_,
+                 .log = common.log,
+                 .sound = sound_,
+                 .depth = {.references = LooksIntoTrees(common.options.level),
+                           .digests = common.options.level == VerifyLevel::kData}} {}
+
+  void Run(const std::vector<repo::Snapshot>& backups) {
+    if (!context_.depth.references && bad_.empty()) return;
+    base::Workers workers(common_.stop);
+    std::atomic<std::size_t> next = 0;
+    for (int i = 0; i < std::max(common_.options.jobs, 1); ++i) {
+      workers.Start([&](const std::stop_token& stop) {
+        for (std::size_t n = next++; n < backups.size(); n = next++) Look(backups[n], stop);
       });
     }
     workers.Join();
-    base::ThrowIfStopped(stop);
-    next_ = 0;
+    base::ThrowIfStopped(common_.stop);
   }
 
  private:
-  void Look(const storage::ObjectInfo& object, const Check& check) {
-    const std::optional<base::Bytes> contents = storage_.Get(object.name);
-    report_.Advance(object.size);
-    // Removed since it was listed: packs by prune, tails and leases by their owners. What still needs it says so itself.
-    if (!contents) return;
-    if (const auto problem = CheckObject(object.name, *contents)) {
-      if (object.name.starts_with(repo::kPacksPrefix)) {
-        log_.AddPack(IdOf(object), *problem);
-      } else {
-        log_.Add(object.name, *problem);
-      }
-      return;
+  void Look(const repo::Snapshot& backup, const std::stop_token& stop) {
+    base::ThrowIfStopped(stop);
+    const std::vector<repo::ShortPackId> bad =
+        NeededAmong(common_.storage, backup.id, bad_, common_.log);
+    if (!context_.depth.references && bad.empty()) return;
+    const std::set<repo::ShortPackId> hit = CheckTree(context_, backup, stop);
+    // A missing pack that nothing refers to by its full id is still said to be needed.
+    for (const repo::ShortPackId& pack : bad) {
+      if (!needed_.missing.contains(pack) || hit.contains(pack)) continue;
+      common_.log.AddPackHit(pack, {.backup = backup.id.ToString()});
     }
-    check(object, *contents);
   }
 
-  storage::Storage& storage_;
-  const int jobs_;
-  base::Reporter& report_;
-  DamageLog& log_;
-  std::atomic<std::size_t> next_ = 0;
+  const Common& common_;
+  const NeededPacks& needed_;
+  const std::vector<repo::ShortPackId> bad_;
+  repo::FrameReader frames_;
+  KnownSound sound_;
+  const FileCheckContext context_;
 };
 
-std::uint64_t SizeOf(const std::vector<storage::ObjectInfo>& objects) {
-  std::uint64_t bytes = 0;
-  for (const storage::ObjectInfo& object : objects) bytes += object.size;
-  return bytes;
+// Without a key there are no trees: whoever needs a bad pack is hit as a whole.
+void AddHitsByList(const Common& common, const std::vector<repo::BackupId>& backups) {
+  const std::vector<repo::ShortPackId> bad = common.log.bad_packs();
+  for (const repo::BackupId& backup : backups) {
+    base::ThrowIfStopped(common.stop);
+    for (const repo::ShortPackId& pack : NeededAmong(common.storage, backup, bad, common.log)) {
+      common.log.AddPackHit(pack, {.backup = backup.ToString()});
+    }
+  }
 }
 
-class Verification {
- public:
-  Verification(const repo::Repository& repository, const VerifyOptions& options, base::Reporter& report)
-      : repository_(repository), options_(options), report_(report), frames_(repository) {}
-
-  VerifyResult Run(const std::stop_token& stop) {
-    ReadBackups();
-    packs_ = ListPacks(repository_.storage(), log_);
-    CheckPackLists();
-    if (options_.level == VerifyLevel::kMetadata || options_.level == VerifyLevel::kData) CheckTrees(stop);
-    if (options_.level == VerifyLevel::kPacks || options_.level == VerifyLevel::kData) SweepObjects(stop);
-    AddHits(stop);
-    if (options_.level == VerifyLevel::kData) CheckDigests(stop);
-    result_.backups = backups_.size();
-    result_.damages = log_.Take();
-    return std::move(result_);
+// The config may be damaged, which is told like any other damage, but it must be there.
+void RequireRepository(storage::Storage& storage) {
+  try {
+    (void)repo::ReadConfig(storage);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) throw;
   }
-
- private:
-  void ReadBackups() {
-    backups_ = repo::ReadSnapshots(repository_, options_.source, [&](const repo::BackupId& id, const base::Error& error) {
-      const std::string object = repo::SnapshotObject(id);
-      log_.Add(object, error.message());
-      log_.AddHit(object, {.backup = id.ToString()});
-    });
-  }
-
-  // Every pack that a backup needs is there, by the list it carries in clear.
-  void CheckPackLists() {
-    for (const repo::Snapshot& backup : backups_) {
-      try {
-        for (const repo::ShortPackId& pack : repo::ReadPackList(repository_.storage(), backup.id)) {
-          needed_.insert(pack);
-          if (packs_.contains(pack)) continue;
-          missing_[pack].insert(backup.id.ToString());
-        }
-      } catch (const base::Error& error) {
-        if (error.kind() != base::ErrorKind::kCorrupt) throw;
-        const std::string object = repo::SnapshotObject(backup.id);
-        log_.Add(object, error.message());
-        log_.AddHit(object, {.backup = backup.id.ToString()});
-      }
-    }
-    for (const auto& [pack, backups] : missing_) ReportMissing(pack, backups);
-  }
-
-  void ReportMissing(const repo::ShortPackId& pack, const std::set<std::string>& backups) {
-    // Lists hold half of the id; the rest of the name is found in the maps, when they are looked at.
-    const std::string half = base::ToHex(pack.bytes);
-    const std::string object = fmt::format("{}{}/{}...", repo::kPacksPrefix, half.substr(0, 2), half);
-    log_.Add(object, "it is missing");
-    for (const std::string& backup : backups) log_.AddHit(object, {.backup = backup});
-  }
-
-  // Trees, maps and footers open, and what they refer to exists.
-  void CheckTrees(const std::stop_token& stop) {
-    for (const repo::Snapshot& backup : backups_) {
-      base::ThrowIfStopped(stop);
-      CheckTree(backup);
-    }
-  }
-
-  void CheckTree(const repo::Snapshot& backup);
-  void CheckContent(const repo::Snapshot& backup, const repo::TreeEntry& entry);
-  void CheckPlaces(const repo::PageMap& map);
-
-  void SweepObjects(const std::stop_token& stop) {
-    std::vector<storage::ObjectInfo> objects = OtherObjects(repository_.storage(), options_.source);
-    for (const auto& [id, pack] : packs_) {
-      if (options_.source.empty() || needed_.contains(id)) objects.push_back(pack);
-    }
-    result_.objects = objects.size();
-    result_.bytes = SizeOf(objects);
-    report_.BeginPhase("verifying", result_.bytes);
-    Sweep sweep(repository_.storage(), options_.jobs, report_, log_);
-    sweep.Run(
-        objects, [&](const storage::ObjectInfo& object, base::ByteView contents) { OpenObject(object, contents); }, stop);
-    report_.EndPhase();
-  }
-
-  void OpenObject(const storage::ObjectInfo& object, base::ByteView contents) {
-    if (options_.level != VerifyLevel::kData) return;
-    if (object.name.starts_with(repo::kPacksPrefix)) {
-      CheckFrames(repository_.keyring(), IdOf(object), contents, log_);
-    } else if (const auto problem = wal::CheckWalObject(repository_.keyring(), object.name, contents)) {
-      log_.Add(object.name, *problem);
-    }
-  }
-
-  void AddHits(const std::stop_token& stop) {
-    BadPacks bad = log_.bad_packs();
-    if (bad.empty()) return;
-    for (const repo::Snapshot& backup : backups_) {
-      base::ThrowIfStopped(stop);
-      FindHits(backup, frames_, bad, log_);
-    }
-  }
-
-  // The content of every file that has no pages is the one that was digested.
-  void CheckDigests(const std::stop_token& stop);
-
-  const repo::Repository& repository_;
-  const VerifyOptions& options_;
-  base::Reporter& report_;
-  repo::FrameReader frames_;
-  DamageLog log_;
-  VerifyResult result_;
-  std::vector<repo::Snapshot> backups_;
-  Packs packs_;
-  std::set<repo::ShortPackId> needed_;
-  std::map<repo::ShortPackId, std::set<std::string>> missing_;
-};
+}
 
 }  // namespace
+
+VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& options,
+                    base::Reporter& report, const std::stop_token& stop) {
+  DamageLog log;
+  const Common common{repository.storage(), options, report, stop, log};
+  const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log);
+  const PackListing listing(common.storage);
+  const NeededPacks needed = FindNeeded(common.storage, IdsOf(backups), listing, log);
+  std::vector<storage::ObjectInfo> others = ListOtherObjects(common.storage, options.source, log);
+  SweptTotals totals;
+  if (ReadsEveryByte(options.level)) {
+    totals = SweepObjects(common, std::move(others), listing, needed,
+                          VisitorWithKey(repository.keyring(), options.level, log));
+  }
+  TreeWalk(repository, common, needed).Run(backups);
+  return Finish(common, backups.size(), totals);
+}
+
+VerifyResult VerifyWithoutKey(storage::Storage& storage, const VerifyOptions& options,
+                              base::Reporter& report, const std::stop_token& stop) {
+  DamageLog log;
+  const Common common{storage, options, report, stop, log};
+  RequireRepository(storage);
+  const repo::SnapshotListing snapshots = repo::ListSnapshotObjects(storage, options.source);
+  std::vector<repo::BackupId> backups;
+  std::ranges::set_difference(snapshots.snapshots, snapshots.tombstones,
+                              std::back_inserter(backups));
+  const PackListing listing(storage);
+  const NeededPacks needed = FindNeeded(storage, backups, listing, log);
+  const auto altered = [&](const std::string& name, base::ByteView, const std::string& problem) {
+    if (!IsPack(name)) return log.Add(name, problem);
+    log.AddPack(PackOf(name), problem);
+  };
+  const SweptTotals totals =
+      SweepObjects(common, ListOtherObjects(storage, options.source, log), listing, needed,
+                   {.sound = [](const std::string&, base::ByteView) {}, .altered = altered});
+  AddHitsByList(common, backups);
+  return Finish(common, backups.size(), totals);
+}
 
 }  // namespace holdfast::upkeep

@@ -22,31 +22,52 @@ enum class VerifyLevel {
 
 // One damaged or missing object and what it takes with it.
 struct Damage {
+  // Of a missing pack that nothing readable refers to only half the id is known:
+  // "packs/3f/3f...d0...".
   std::string object;
   std::string problem;
   struct Hit {
     std::string backup;
-    std::string path;                  // empty: the whole backup
-    std::vector<std::uint32_t> pages;  // of the file; empty: the whole file. At most 1000 listed
+    std::string path = {};  // empty: the whole backup
+    // Of the file, ascending, at most 1000 of them; empty: the whole file.
+    std::vector<std::uint32_t> pages = {};
     std::uint64_t page_count = 0;
   };
   std::vector<Hit> hits;
 };
 
+// Something that is no damage, but should not be there or should not happen: an object that
+// holdfast did not put, or one that was read wrongly at first and rightly at second.
+struct Oddity {
+  std::string object;
+  std::string remark;
+};
+
 struct VerifyResult {
-  std::uint64_t backups = 0;
-  std::uint64_t objects = 0;
+  std::uint64_t backups = 0;  // whose records could be read
+  std::uint64_t objects = 0;  // that were read whole, and their bytes
   std::uint64_t bytes = 0;
-  std::vector<Damage> damages;
+  std::vector<Damage> damages;   // ascending by object
+  std::vector<Oddity> oddities;  // ascending by object
 };
 
 struct VerifyOptions {
   VerifyLevel level = VerifyLevel::kData;
-  std::string source;  // empty: all
+  std::string source = {};  // empty: all
   int jobs = 2;
 };
 
-// Damage is reported, not thrown. Errors are thrown when something cannot be looked at at all.
+// Damage is reported, not thrown. Errors are thrown when something cannot be looked at at all. What
+// is removed while it is being verified (by a clean-up, or by whoever renews a lease) is no damage,
+// unless a backup that is still there needs it.
+//
+// Every level names backups whose record is altered, packs that are missing, and files of the WAL
+// archive of which there are several contents. Where objects are read whole (kPacks, kData), the
+// config, the keys, leases and the lists under prune/ are looked at too.
+//
+// Hits are found by walking the trees of the backups that need what is damaged. A tree that is
+// damaged itself is a hit of the whole backup; what else is damaged is then looked for in the part
+// of it that is left.
 VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& options,
                     base::Reporter& report, const std::stop_token& stop);
 // Level kPacks without any key; hits name backups only.

@@ -1,0 +1,577 @@
+#include "upkeep/verify.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "repo/pack.h"
+#include "repo/writer.h"
+#include "upkeep/testing/expected_hits.h"
+#include "upkeep/testing/sample_repository.h"
+#include "wal/archive.h"
+
+namespace holdfast::upkeep {
+namespace {
+
+using base::ErrorKind;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const Sample& Whole() {
+  static const Sample sample = MakeSample();
+  return sample;
+}
+
+VerifyResult VerifyAt(const Sample& sample, VerifyLevel level, std::string source = {}) {
+  base::NullReporter report;
+  return Verify(sample.repository->repository(),
+                {.level = level, .source = std::move(source), .jobs = 2}, report, {});
+}
+
+VerifyResult RunWithoutKey(const Sample& sample, std::string source = {}) {
+  base::NullReporter report;
+  return VerifyWithoutKey(*sample.repository->faulty,
+                          {.level = VerifyLevel::kPacks, .source = std::move(source), .jobs = 2},
+                          report, {});
+}
+
+std::vector<std::string> NamesOf(const std::vector<Damage>& damages) {
+  std::vector<std::string> names;
+  for (const Damage& damage : damages) names.push_back(damage.object);
+  return names;
+}
+
+base::Bytes Contents(const Sample& sample, std::string_view object) {
+  return *sample.repository->memory->Get(object);
+}
+
+// Flips a bit while it lives.
+class Flip {
+ public:
+  Flip(const Sample& sample, std::string object, std::size_t byte, int bit = 0)
+      : sample_(sample), object_(std::move(object)), before_(Contents(sample, object_)) {
+    base::Bytes altered = before_;
+    altered[byte] = static_cast<std::uint8_t>(altered[byte] ^ (1U << bit));
+    Overwrite(*sample_.repository, object_, altered);
+  }
+  ~Flip() { Overwrite(*sample_.repository, object_, before_); }
+  Flip(const Flip&) = delete;
+  Flip& operator=(const Flip&) = delete;
+
+ private:
+  const Sample& sample_;
+  const std::string object_;
+  const base::Bytes before_;
+};
+
+bool CarriesChecksum(std::string_view name) {
+  return !name.starts_with(repo::kLeasesPrefix) && !name.starts_with(repo::kPrunePrefix);
+}
+
+std::vector<std::string> CheckedObjects(const Sample& sample) {
+  std::vector<std::string> names = ObjectsUnder(*sample.repository, "");
+  std::erase_if(names, [](const std::string& name) { return !CarriesChecksum(name); });
+  return names;
+}
+
+repo::PackId PackOf(std::string_view object) {
+  return repo::PackId::FromHex(object.substr(object.rfind('/') + 1));
+}
+
+// What the flip of a byte takes: the frame it lies in, or the whole pack.
+BadPack TakenBy(const base::Bytes& pack, const repo::PackId& id, std::size_t byte) {
+  const repo::Keyring& keyring = Whole().repository->sound().keyring();
+  repo::PackReader reader(keyring, id, pack);
+  const auto footer = reader.ReadFooter(pack, pack.size()).footer;
+  BadPack bad{.whole = true, .frames = std::vector<bool>(footer->frames().size())};
+  for (std::uint32_t i = 0; i < footer->frames().size(); ++i) {
+    const repo::FrameInfo& frame = footer->frame(i);
+    if (byte < frame.offset || byte >= frame.offset + frame.stored_size) continue;
+    bad.whole = false;
+    bad.frames[i] = true;
+  }
+  return bad;
+}
+
+BadPacks WholeAll(const std::vector<std::string>& objects) {
+  BadPacks bad;
+  for (const std::string& object : objects) bad[PackOf(object)] = {.whole = true, .frames = {}};
+  return bad;
+}
+
+Hits Expected(const BadPacks& bad) {
+  return ExpectedHits(Whole().repository->sound(), Whole().backups, bad);
+}
+
+// The start, the end, and places between: a prime apart, so that all parts are met.
+std::vector<std::size_t> Offsets(std::size_t size, std::size_t step) {
+  std::vector<std::size_t> offsets;
+  for (std::size_t byte = 0; byte < size; byte += step) offsets.push_back(byte);
+  offsets.push_back(size - 1);
+  return offsets;
+}
+
+TEST(Verify, FindsNothingWrongWithARepositoryThatIsWhole) {
+  for (const VerifyLevel level :
+       {VerifyLevel::kList, VerifyLevel::kMetadata, VerifyLevel::kPacks, VerifyLevel::kData}) {
+    const VerifyResult result = VerifyAt(Whole(), level);
+    EXPECT_THAT(NamesOf(result.damages), IsEmpty());
+    EXPECT_THAT(result.oddities, IsEmpty());
+    EXPECT_EQ(result.backups, 3U);
+  }
+  const VerifyResult result = RunWithoutKey(Whole());
+  EXPECT_THAT(NamesOf(result.damages), IsEmpty());
+  EXPECT_EQ(result.objects, ObjectsUnder(*Whole().repository, "").size());
+}
+
+TEST(Verify, FindsEveryFlippedBitOfEveryObjectWithoutAKey) {
+  const Sample sample = Whole().Clone();
+  for (const std::string& object : CheckedObjects(sample)) {
+    const std::size_t size = Contents(sample, object).size();
+    for (const std::size_t byte : Offsets(size, size < 4000 ? 1 : size / 50)) {
+      const Flip flip(sample, object, byte, static_cast<int>(byte % 8));
+      ASSERT_THAT(NamesOf(RunWithoutKey(sample).damages), ElementsAre(object)) << byte;
+    }
+  }
+}
+
+TEST(Verify, FindsFlippedBitsAndWhatTheyHitWithAKey) {
+  const Sample sample = Whole().Clone();
+  for (const std::string& object : CheckedObjects(sample)) {
+    const base::Bytes contents = Contents(sample, object);
+    for (const std::size_t byte :
+         Offsets(contents.size(), std::max<std::size_t>(contents.size() / 12, 1))) {
+      const Flip flip(sample, object, byte, static_cast<int>(byte % 8));
+      for (const VerifyLevel level : {VerifyLevel::kPacks, VerifyLevel::kData}) {
+        const VerifyResult result = VerifyAt(sample, level);
+        ASSERT_THAT(NamesOf(result.damages), ElementsAre(object)) << byte;
+        if (!object.starts_with(repo::kPacksPrefix)) continue;
+        const repo::PackId pack = PackOf(object);
+        ASSERT_EQ(HitsOf(result.damages), Expected({{pack, TakenBy(contents, pack, byte)}}))
+            << object << " byte " << byte;
+      }
+    }
+  }
+}
+
+TEST(Verify, FindsDamagedMetadataWithoutReadingContent) {
+  const Sample sample = Whole().Clone();
+  for (const std::string& object : ObjectsUnder(*sample.repository, repo::kPacksPrefix)) {
+    const base::Bytes contents = Contents(sample, object);
+    const repo::PackId pack = PackOf(object);
+    repo::PackReader reader(sample.repository->sound().keyring(), pack, contents);
+    const auto footer = reader.ReadFooter(contents, contents.size()).footer;
+    const bool is_data = footer->frame(0).kind == repo::FrameKind::kPages ||
+                         footer->frame(0).kind == repo::FrameKind::kBytes;
+    for (const std::size_t byte : Offsets(contents.size(), contents.size() / 10)) {
+      const BadPack bad = TakenBy(contents, pack, byte);
+      // Content is not read, nor bytes of the header that nobody asks for.
+      if (is_data && !bad.whole) continue;
+      const Flip flip(sample, object, byte);
+      const VerifyResult result = VerifyAt(sample, VerifyLevel::kMetadata);
+      const Hits expected = Expected({{pack, bad}});
+      ASSERT_EQ(HitsOf(result.damages), expected) << object << " byte " << byte;
+      ASSERT_THAT(NamesOf(result.damages), SizeIs(expected.empty() ? 0 : 1));
+    }
+  }
+}
+
+TEST(Verify, FindsTheBackupsThatAreHitByADamagedRecordAtEveryLevel) {
+  const Sample sample = Whole().Clone();
+  const std::string object = repo::SnapshotObject(sample.backups[0].id);
+  const std::size_t size = Contents(sample, object).size();
+  for (const std::size_t byte : Offsets(size, 7)) {
+    const Flip flip(sample, object, byte);
+    const VerifyResult result = VerifyAt(sample, VerifyLevel::kList);
+    ASSERT_THAT(NamesOf(result.damages), ElementsAre(object)) << byte;
+    ASSERT_FALSE(result.damages[0].hits.empty());
+    ASSERT_EQ(result.damages[0].hits[0].backup, sample.backups[0].id.ToString());
+    ASSERT_EQ(result.damages[0].hits[0].path, "");
+  }
+}
+
+TEST(Verify, NamesAMissingPackInFullAndWhatItTakesAtEveryLevel) {
+  for (const std::string& object : ObjectsUnder(*Whole().repository, repo::kPacksPrefix)) {
+    const Sample sample = Whole().Clone();
+    (void)sample.repository->memory->Remove(object);
+    const Hits expected = Expected(WholeAll({object}));
+    for (const VerifyLevel level :
+         {VerifyLevel::kList, VerifyLevel::kMetadata, VerifyLevel::kPacks, VerifyLevel::kData}) {
+      const VerifyResult result = VerifyAt(sample, level);
+      ASSERT_THAT(NamesOf(result.damages), ElementsAre(object));
+      ASSERT_EQ(HitsOf(result.damages), expected);
+    }
+    const VerifyResult blind = RunWithoutKey(sample);
+    ASSERT_THAT(blind.damages, SizeIs(1));
+    EXPECT_THAT(blind.damages[0].object, HasSubstr(object.substr(0, 9 + 32)));
+    EXPECT_FALSE(blind.damages[0].hits.empty());
+  }
+}
+
+TEST(Verify, FindsTruncatedPacks) {
+  for (const std::string& object : ObjectsUnder(*Whole().repository, repo::kPacksPrefix)) {
+    const Sample sample = Whole().Clone();
+    const std::size_t size = Contents(sample, object).size();
+    for (const std::size_t left : {std::size_t{0}, std::size_t{30}, size / 2, size - 1}) {
+      const Sample copy = sample.Clone();
+      copy.repository->faulty->TruncateAtRest(object, left);
+      for (const VerifyLevel level :
+           {VerifyLevel::kMetadata, VerifyLevel::kPacks, VerifyLevel::kData}) {
+        const VerifyResult result = VerifyAt(copy, level);
+        ASSERT_THAT(NamesOf(result.damages), ElementsAre(object));
+        ASSERT_EQ(HitsOf(result.damages), Expected(WholeAll({object})));
+      }
+      ASSERT_THAT(NamesOf(RunWithoutKey(copy).damages), ElementsAre(object));
+    }
+  }
+}
+
+TEST(Verify, DoesNotTrustPacksThatWereExchanged) {
+  const std::vector<std::string> packs = ObjectsUnder(*Whole().repository, repo::kPacksPrefix);
+  for (std::size_t i = 0; i + 1 < packs.size(); ++i) {
+    const Sample sample = Whole().Clone();
+    Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[i + 1]));
+    Overwrite(*sample.repository, packs[i + 1], Contents(Whole(), packs[i]));
+    for (const VerifyLevel level : {VerifyLevel::kPacks, VerifyLevel::kData}) {
+      const VerifyResult result = VerifyAt(sample, level);
+      ASSERT_THAT(NamesOf(result.damages), ElementsAre(packs[i], packs[i + 1]));
+      ASSERT_EQ(HitsOf(result.damages), Expected(WholeAll({packs[i], packs[i + 1]})));
+    }
+  }
+}
+
+RC_GTEST_PROP(Verify, FindsAllThatASetOfDamagesTakes, ()) {
+  const Sample sample = Whole().Clone();
+  const std::vector<std::string> packs = ObjectsUnder(*sample.repository, repo::kPacksPrefix);
+  BadPacks bad;
+  for (const std::string& object : packs) {
+    const base::Bytes contents = Contents(Whole(), object);
+    const repo::PackId pack = PackOf(object);
+    switch (*rc::gen::inRange(0, 8)) {
+      case 0:
+        (void)sample.repository->memory->Remove(object);
+        bad[pack].whole = true;
+        break;
+      case 1: {
+        const auto left = *rc::gen::inRange<std::size_t>(0, contents.size());
+        sample.repository->faulty->TruncateAtRest(object, left);
+        bad[pack].whole = true;
+        break;
+      }
+      case 2: {
+        const auto byte = *rc::gen::inRange<std::size_t>(0, contents.size());
+        sample.repository->faulty->FlipBitAtRest(object, byte);
+        bad[pack] = TakenBy(contents, pack, byte);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  const VerifyResult result = VerifyAt(sample, VerifyLevel::kData);
+  // A missing pack that only damaged trees speak of is hit as a whole, under half its name.
+  Hits found = HitsOf(result.damages);
+  std::erase_if(found, [](const auto& hit) { return hit.first.object.ends_with("..."); });
+  Hits expected = Expected(bad);
+  for (const auto& [key, pages] : expected) RC_ASSERT(found.contains(key) && found[key] == pages);
+  for (const auto& [key, pages] : found) RC_ASSERT(expected.contains(key) || key.path.empty());
+  RC_ASSERT(result.damages.size() == bad.size());
+}
+
+TEST(Verify, LeavesReadableWhatItDoesNotName) {
+  const Sample sample = Whole().Clone();
+  const std::string object = ObjectsUnder(*sample.repository, repo::kPacksPrefix).front();
+  const Flip flip(sample, object, Contents(sample, object).size() / 2);
+  std::set<std::pair<std::string, std::string>> hit;
+  const VerifyResult result = VerifyAt(sample, VerifyLevel::kData);
+  for (const Damage& damage : result.damages) {
+    for (const Damage::Hit& one : damage.hits) hit.emplace(one.backup, one.path);
+  }
+  ASSERT_FALSE(hit.empty());
+  int read = 0;
+  for (const repo::Snapshot& backup : sample.backups) {
+    if (hit.contains({backup.id.ToString(), ""})) continue;
+    repo::FrameReader frames(sample.repository->sound());
+    repo::TreeReader tree(frames, backup.facts.tree);
+    while (const auto entry = tree.Next()) {
+      if (hit.contains({backup.id.ToString(), entry->path})) continue;
+      ++read;
+      const auto* paged = std::get_if<repo::PagedContent>(&entry->content);
+      if (paged == nullptr) {
+        EXPECT_NO_THROW((void)frames.Content(*entry)) << entry->path;
+        continue;
+      }
+      const repo::PageMap map = frames.Map(paged->parts.at(0));
+      for (std::uint32_t page = 0; page < map.page_count; ++page) {
+        const repo::PagePlace place = map.Find(page);
+        if (place.zero) continue;
+        EXPECT_NO_THROW((void)frames.Read(place.frame)) << entry->path;
+      }
+    }
+  }
+  EXPECT_GT(read, 0);
+}
+
+TEST(Verify, LooksAtOneSourceOnlyWhenTold) {
+  const Sample sample = Whole().Clone();
+  const std::string lab = repo::SnapshotObject(sample.backups[2].id);
+  const Flip flip(sample, lab, 100);
+  EXPECT_THAT(NamesOf(VerifyAt(sample, VerifyLevel::kData, "shop").damages), IsEmpty());
+  EXPECT_THAT(NamesOf(VerifyAt(sample, VerifyLevel::kData, "lab").damages), ElementsAre(lab));
+  EXPECT_THAT(NamesOf(RunWithoutKey(sample, "shop").damages), IsEmpty());
+  EXPECT_EQ(VerifyAt(sample, VerifyLevel::kList, "shop").backups, 2U);
+  EXPECT_LT(RunWithoutKey(sample, "shop").objects, RunWithoutKey(sample).objects);
+}
+
+TEST(Verify, ThrowsWhenTheStoreCannotBeLookedAt) {
+  const Sample sample = Whole().Clone();
+  for (const std::uint64_t call : {0, 3, 10, 25}) {
+    sample.repository->faulty->Inject({.call = call, .times = 1'000'000});
+    try {
+      (void)VerifyAt(sample, VerifyLevel::kData);
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUnavailable);
+    }
+    sample.repository->faulty->ClearFaults();
+  }
+}
+
+TEST(Verify, SaysWhenAnObjectIsReadWronglyOnce) {
+  const Sample sample = Whole().Clone();
+  const std::string object = ObjectsUnder(*sample.repository, repo::kPacksPrefix).front();
+  sample.repository->faulty->Inject({.kind = storage::FaultKind::kFlipBit,
+                                     .verb = storage::Verb::kGet,
+                                     .prefix = object,
+                                     .byte = 80});
+  const VerifyResult result = VerifyAt(sample, VerifyLevel::kPacks);
+  EXPECT_THAT(NamesOf(result.damages), IsEmpty());
+  ASSERT_THAT(result.oddities, SizeIs(1));
+  EXPECT_EQ(result.oddities[0].object, object);
+}
+
+TEST(Verify, ReportsFilesOfTheWalArchiveWithSeveralContents) {
+  const Sample sample = Whole().Clone();
+  const auto segments = ObjectsUnder(
+      *sample.repository, "wal/shop/7301234567890123456/00000001/000000010000000000000001");
+  ASSERT_THAT(segments, SizeIs(1));
+  base::Bytes other = SampleSegment(1);
+  other.back() = 1;
+  {
+    // The same archive elsewhere.
+    const Sample elsewhere = Whole().Clone();
+    (void)elsewhere.repository->memory->Remove(segments[0]);
+    (void)wal::Archive(elsewhere.repository->sound(), "shop")
+        .Put(kSampleSystem, "000000010000000000000001", other);
+    const auto fork = ObjectsUnder(
+        *elsewhere.repository, "wal/shop/7301234567890123456/00000001/000000010000000000000001");
+    (void)sample.repository->memory->Put(fork.at(0), Contents(elsewhere, fork.at(0)));
+  }
+  const VerifyResult result = VerifyAt(sample, VerifyLevel::kList);
+  EXPECT_THAT(result.damages, SizeIs(2));
+  EXPECT_THAT(result.damages[0].problem, HasSubstr("2 contents"));
+  EXPECT_THAT(RunWithoutKey(sample).damages, SizeIs(2));
+}
+
+TEST(Verify, FindsExchangedWalWithAKey) {
+  const Sample sample = Whole().Clone();
+  const auto files = ObjectsUnder(*sample.repository, "wal/shop/7301234567890123456/00000001/");
+  ASSERT_THAT(files, SizeIs(2));
+  Overwrite(*sample.repository, files[0], Contents(Whole(), files[1]));
+  EXPECT_THAT(NamesOf(VerifyAt(sample, VerifyLevel::kData).damages), ElementsAre(files[0]));
+}
+
+TEST(Verify, NamesObjectsThatAreNotHoldfasts) {
+  const Sample sample = Whole().Clone();
+  const std::vector<std::string> odd = {"packs/00/notes.txt", "readme", "snapshots/shop/x",
+                                        "wal/shop/7301234567890123456/00000001/core"};
+  for (const std::string& name : odd) {
+    (void)sample.repository->memory->Put(name, base::AsBytes("?"));
+  }
+  for (const VerifyLevel level : {VerifyLevel::kList, VerifyLevel::kData}) {
+    const VerifyResult result = VerifyAt(sample, level);
+    EXPECT_THAT(NamesOf(result.damages), IsEmpty());
+    std::vector<std::string> names;
+    for (const Oddity& oddity : result.oddities) names.push_back(oddity.object);
+    EXPECT_EQ(names, odd);
+  }
+}
+
+TEST(Verify, NamesLeasesAndCondemnedListsThatCannotBeRead) {
+  const Sample sample = Whole().Clone();
+  const std::vector<std::string> names = {"leases/0123456789abcdef/00000000",
+                                          "prune/20261121T070003Z-4f2a",
+                                          "prune/20261121T070003Z-4f2a.done"};
+  for (const std::string& name : names) {
+    (void)sample.repository->memory->Put(name, base::AsBytes("{\"pins\": "));
+  }
+  EXPECT_EQ(NamesOf(VerifyAt(sample, VerifyLevel::kData).damages), names);
+  EXPECT_EQ(NamesOf(RunWithoutKey(sample).damages), names);
+}
+
+TEST(Verify, MissesAConfigThatIsGone) {
+  const Sample sample = Whole().Clone();
+  (void)sample.repository->memory->Remove(repo::kConfigObject);
+  EXPECT_THAT(NamesOf(VerifyAt(sample, VerifyLevel::kList).damages), ElementsAre("config"));
+  EXPECT_THROW((void)RunWithoutKey(sample), base::Error);
+}
+
+TEST(Verify, PassesOverBackupsThatAreBeingDeleted) {
+  const Sample sample = Whole().Clone();
+  for (const repo::Snapshot& backup : sample.backups) {
+    (void)sample.repository->memory->Put(repo::TombstoneObject(backup.id), {});
+  }
+  for (const std::string& pack : ObjectsUnder(*sample.repository, repo::kPacksPrefix)) {
+    (void)sample.repository->memory->Remove(pack);
+  }
+  EXPECT_THAT(NamesOf(VerifyAt(sample, VerifyLevel::kData).damages), IsEmpty());
+  EXPECT_THAT(NamesOf(RunWithoutKey(sample).damages), IsEmpty());
+}
+
+// Deletes a backup and what it alone needs while it is being verified.
+class PrunedMeanwhile final : public base::Reporter {
+ public:
+  explicit PrunedMeanwhile(const Sample& sample) : sample_(sample) {}
+  void Note(std::string_view) override {}
+  void Warn(std::string_view) override {}
+  void BeginPhase(std::string_view, std::uint64_t) override {
+    (void)sample_.repository->memory->Put(repo::TombstoneObject(sample_.backups[2].id), {});
+    for (const auto& pack :
+         repo::ReadPackList(*sample_.repository->memory, sample_.backups[2].id)) {
+      for (const std::string& object : ObjectsUnder(*sample_.repository, repo::kPacksPrefix)) {
+        if (repo::ShortPackId::Of(PackOf(object)) != pack) continue;
+        (void)sample_.repository->memory->Remove(object);
+      }
+    }
+  }
+  void Advance(std::uint64_t) override {}
+  void EndPhase() override {}
+
+ private:
+  const Sample& sample_;
+};
+
+TEST(Verify, TakesWhatIsPrunedMeanwhileForNoDamage) {
+  const Sample sample = Whole().Clone();
+  PrunedMeanwhile report(sample);
+  const VerifyResult result = Verify(sample.repository->repository(), {}, report, {});
+  EXPECT_THAT(NamesOf(result.damages), IsEmpty());
+}
+
+TEST(Verify, ListsAtMostAThousandPagesAndCountsAll) {
+  repo::TestRepository repository;
+  repo::Model model;
+  base::Bytes& file = model.paged["big"];
+  for (std::uint32_t page = 0; page < 1500; ++page) {
+    base::Bytes content(repo::kPageSize, static_cast<std::uint8_t>(1 + page % 7));
+    file.insert(file.end(), content.begin(), content.end());
+  }
+  (void)repo::WriteModel(repository.sound(), repo::BackupId::Parse("shop/20261121T070000Z-4f2a"),
+                         model);
+  for (const std::string& pack : ObjectsUnder(repository, repo::kPacksPrefix)) {
+    repo::PackReader reader(repository.sound().keyring(), PackOf(pack),
+                            *repository.memory->Get(pack));
+    const base::Bytes contents = *repository.memory->Get(pack);
+    if (reader.ReadFooter(contents, contents.size()).footer->frame(0).kind ==
+        repo::FrameKind::kPages) {
+      (void)repository.memory->Remove(pack);
+    }
+  }
+  base::NullReporter report;
+  std::uint64_t pages = 0;
+  for (const Damage& damage : Verify(repository.repository(), {}, report, {}).damages) {
+    for (const Damage::Hit& hit : damage.hits) {
+      EXPECT_LE(hit.pages.size(), 1000U);
+      EXPECT_EQ(hit.pages.size(), std::min<std::uint64_t>(hit.page_count, 1000));
+      pages += hit.page_count;
+    }
+  }
+  EXPECT_EQ(pages, 1500U);
+}
+
+TEST(Verify, FindsAFileThatIsNotTheOneThatWasDigested) {
+  repo::TestRepository repository;
+  {
+    const repo::BackupId id = repo::BackupId::Parse("shop/20261121T070000Z-4f2a");
+    repo::Writer writer(repository.sound(),
+                        {.id = id, .parent = {}, .log_start = {}, .compression = {}});
+    repo::TreeWriter tree(writer.meta());
+    repo::TreeEntry entry;
+    entry.path = "PG_VERSION";
+    entry.size = 3;
+    entry.content = repo::InlineContent{base::ToBytes("15\n")};
+    entry.digest[0] = 1;
+    tree.Add(entry);
+    repo::SnapshotDraft draft;
+    draft.kind = "cluster";
+    draft.tree = tree.Finish();
+    (void)writer.Commit(draft);
+  }
+  base::NullReporter report;
+  const VerifyResult result = Verify(repository.repository(), {}, report, {});
+  ASSERT_THAT(NamesOf(result.damages), ElementsAre("snapshots/shop/20261121T070000Z-4f2a"));
+  ASSERT_THAT(result.damages[0].hits, SizeIs(1));
+  EXPECT_EQ(result.damages[0].hits[0].path, "PG_VERSION");
+}
+
+TEST(Verify, FindsReferencesToWhatDoesNotExist) {
+  repo::TestRepository repository;
+  {
+    const repo::BackupId id = repo::BackupId::Parse("shop/20261121T070000Z-4f2a");
+    repo::Writer writer(repository.sound(),
+                        {.id = id, .parent = {}, .log_start = {}, .compression = {}});
+    repo::DataWriter data(writer);
+    const base::Bytes page = repo::ModelPage(1, 1);
+    const std::uint64_t hash = repository.sound().keyring().page_hasher()(page);
+    const repo::FrameRef pages = data.AppendPages(page, std::span(&hash, 1));
+    const repo::FrameRef bytes = data.AppendBytes(page);
+    data.Flush();
+    repo::PageMapBuilder map;
+    map.Add({.zero = false, .frame = pages, .index = 0});
+    map.Add({.zero = false, .frame = pages, .index = 1});
+    map.Add({.zero = false, .frame = {pages.pack, 9}, .index = 0});
+    repo::TreeWriter tree(writer.meta());
+    repo::TreeEntry entry;
+    entry.path = "a";
+    entry.size = 3 * repo::kPageSize;
+    repo::PageMap taken = map.Take();
+    writer.names().Name(taken);
+    entry.content = repo::PagedContent{{{.page_count = 3, .map = taken}}};
+    tree.Add(entry);
+    entry.path = "b";
+    entry.size = 100;
+    repo::ExtentContent content{.extents = {{bytes, 8150, 100}}, .lists = {}};
+    writer.names().Name(content);
+    entry.content = content;
+    tree.Add(entry);
+    repo::SnapshotDraft draft;
+    draft.kind = "cluster";
+    draft.tree = tree.Finish();
+    (void)writer.Commit(draft);
+  }
+  base::NullReporter report;
+  const VerifyResult result =
+      Verify(repository.repository(), {.level = VerifyLevel::kMetadata}, report, {});
+  ASSERT_THAT(result.damages, SizeIs(1));
+  ASSERT_THAT(result.damages[0].hits, SizeIs(2));
+  EXPECT_EQ(result.damages[0].hits[0].path, "a");
+  EXPECT_THAT(result.damages[0].hits[0].pages, ElementsAre(1, 2));
+  EXPECT_EQ(result.damages[0].hits[1].path, "b");
+}
+
+TEST(Verify, StopsWhenTold) {
+  std::stop_source stop;
+  stop.request_stop();
+  base::NullReporter report;
+  EXPECT_THROW((void)Verify(Whole().repository->repository(), {}, report, stop.get_token()),
+               base::Error);
+}
+
+}  // namespace
+}  // namespace holdfast::upkeep
