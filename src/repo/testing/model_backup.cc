@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "repo/content_store.h"
+#include "repo/file_digest.h"
 
 namespace holdfast::repo {
 
@@ -58,7 +59,8 @@ class ModelWriter {
       : parent_(parent),
         writer_(repository, OptionsOf(id, parent)),
         frames_(repository),
-        hasher_(repository.keyring().page_hasher()),
+        keyring_(repository.keyring()),
+        hasher_(keyring_.page_hasher()),
         data_(writer_) {
     if (parent) parent_tree_.emplace(frames_, parent->snapshot.facts.tree);
   }
@@ -145,6 +147,7 @@ class ModelWriter {
       }
       entry.content = std::move(content);
     }
+    entry.digest = DigestOf(keyring_, bytes);
     entries_[path] = std::move(entry);
   }
 
@@ -183,6 +186,7 @@ class ModelWriter {
   const std::optional<ModelParent>& parent_;
   Writer writer_;
   FrameReader frames_;
+  const Keyring& keyring_;
   const codec::PageHasher hasher_;
   DataWriter data_;
   std::optional<TreeReader> parent_tree_;
