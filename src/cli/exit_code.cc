@@ -1,6 +1,7 @@
 #include "cli/exit_code.h"
 
 #include <algorithm>
+#include <array>
 
 namespace holdfast::cli {
 
@@ -37,8 +38,12 @@ std::string_view FetchExitCodesHelp() {
 }
 
 bool IsWalFetch(const std::vector<std::string>& arguments) {
+  // The first of the words counts: a source may be called "fetch".
+  constexpr std::array<std::string_view, 5> kWords = {"push", "fetch", "prefetch", "stream",
+                                                      "status"};
   const auto wal = std::find(arguments.begin(), arguments.end(), "wal");
-  return wal != arguments.end() && std::find(wal, arguments.end(), "fetch") != arguments.end();
+  const auto word = std::find_first_of(wal, arguments.end(), kWords.begin(), kWords.end());
+  return word != arguments.end() && *word == "fetch";
 }
 
 int FailureCode(const std::vector<std::string>& arguments, ExitCode code) {

@@ -146,6 +146,14 @@ TEST(Run, AWalFetchThatFailsNeverLooksLikeAFileThatDoesNotExist) {
   }
 }
 
+TEST(Run, AWalPushThatFailsStaysBelowWhatEndsTheArchiver) {
+  for (const char* words : {"wal push", "wal push --nonsense", "wal push --source fetch x",
+                            "--config /nonexistent/x.toml wal push --source fetch x"}) {
+    const int code = RunWith(Words(words)).code;
+    EXPECT_TRUE(code >= 1 && code <= 125) << words << ": " << code;
+  }
+}
+
 TEST(ConfigShow, MasksSecretsAndNamesOrigins) {
   const Outcome outcome = RunWith(
       {"config", "show"}, {{"HOLDFAST_REPOSITORY_URL", "/backup"},
