@@ -71,9 +71,10 @@ pg::SystemIdentity SqlSource::Identify() {
   const std::vector<pg::Row> rows = connection_.Query(std::string(kIdentityQuery));
   const pg::Row& row = rows.at(0);
   if (!row.at(2)) {
-    throw base::Error(base::ErrorKind::kUsage,
-                      "the standby does not stream, so it cannot tell how far its WAL reaches",
-                      {"connect to the primary, or to a standby that streams"});
+    throw base::Error(
+        base::ErrorKind::kUnavailable,
+        "the standby does not stream, so it cannot tell how far its WAL reaches",
+        {"it may be about to; else connect to the primary, or to a standby that streams"});
   }
   const std::optional<std::uint32_t> timeline =
       row.at(3) ? pg::ParseUpperHex(std::string_view(*row.at(3)).substr(0, 8))

@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <thread>
-
 #include "pg/testing/expect_error.h"
 #include "storage/testing/temporary_directory.h"
 #include "wal/testing/fake_wal_server.h"
+#include "wal/testing/running_stream.h"
 #include "wal/testing/wal_fixture.h"
 
 namespace holdfast::wal {
@@ -19,61 +17,6 @@ using testing::HasSubstr;
 
 constexpr pg::TimelineId kFirst{1};
 constexpr pg::TimelineId kSecond{2};
-
-// Runs a receiver in a thread of its own.
-class RunningStream {
- public:
-  RunningStream(WalServer& server, Archive& archive, StreamOptions options)
-      : thread_([this, &server, &archive, options](const std::stop_token& stop) {
-          try {
-            StreamFrom(
-                server, archive, options, clock_, report_,
-                [this](const StreamState& state) { Observe(state); }, stop);
-          } catch (const base::Error& error) {
-            error_ = error;
-          }
-          const std::scoped_lock lock(mutex_);
-          ended_ = true;
-          changed_.notify_all();
-        }) {}
-
-  // False when that did not come to pass, or the stream ended first.
-  template <typename Condition>
-  bool Await(Condition&& condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] {
-      return ended_ || condition(state_);
-    }) && condition(state_);
-  }
-  bool AwaitStored(pg::Lsn lsn) {
-    return Await([&](const StreamState& state) { return state.stored && *state.stored >= lsn; });
-  }
-  bool AwaitEnd() {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return ended_; });
-  }
-  std::optional<base::Error> Stop() {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-    return error_;
-  }
-
- private:
-  void Observe(const StreamState& state) {
-    const std::scoped_lock lock(mutex_);
-    state_ = state;
-    changed_.notify_all();
-  }
-
-  base::SystemClock clock_;
-  base::NullReporter report_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  StreamState state_;
-  bool ended_ = false;
-  std::optional<base::Error> error_;
-  std::jthread thread_;
-};
 
 class StreamTest : public testing::Test, public ArchiveFixture {
  protected:

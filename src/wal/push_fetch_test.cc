@@ -1,0 +1,152 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+
+#include "pg/control_file.h"
+#include "pg/testing/expect_error.h"
+#include "pg/testing/test_data.h"
+#include "storage/testing/temporary_directory.h"
+#include "wal/fetch.h"
+#include "wal/push.h"
+#include "wal/testing/wal_fixture.h"
+
+namespace holdfast::wal {
+namespace {
+
+using base::ErrorKind;
+using pg::ExpectError;
+
+constexpr pg::TimelineId kFirst{1};
+
+class PushTest : public testing::Test, public ArchiveFixture {
+ protected:
+  base::Path Write(const std::string& name, base::ByteView contents) {
+    const base::Path path = directory_.path() / "data/pg_wal" / name;
+    base::MakeDirectories(path.parent_path());
+    base::WriteFileDurably(path, contents);
+    return path;
+  }
+  storage::TemporaryDirectory directory_;
+};
+
+TEST_F(PushTest, StoresASegmentUnderItsClusterAndOnce) {
+  const base::Path path = Write(Name(1, 3), MakeSegment(1, 3));
+  EXPECT_EQ(Push(archive, path, std::nullopt), ArchiveOutcome::kStored);
+  EXPECT_EQ(Push(archive, path, kSystem), ArchiveOutcome::kAlreadyThere);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), MakeSegment(1, 3));
+}
+
+TEST_F(PushTest, RefusesAnotherClustersFile) {
+  const base::Path path = Write(Name(1, 3), MakeSegment(1, 3));
+  ExpectError(ErrorKind::kConflict, "is of the cluster",
+              [&] { (void)Push(archive, path, pg::SystemIdentifier(5)); });
+  EXPECT_EQ(CountObjects("wal/"), 0U);
+}
+
+TEST_F(PushTest, RefusesNamesThatAreNotWal) {
+  for (const std::string& name :
+       {std::string("notes.txt"), std::string(64, 'A'), Name(1, 3) + ".done"}) {
+    ExpectError(ErrorKind::kUsage, "file that PostgreSQL archives",
+                [&] { (void)Push(archive, Write(name, MakeSegment(1, 3)), std::nullopt); });
+  }
+}
+
+TEST_F(PushTest, FindsTheClusterOfAHistoryInItsControlFile) {
+  const base::Path path = Write("00000002.history", base::AsBytes("1\t0/310000\tx\n"));
+  ExpectError(ErrorKind::kUsage, "global/pg_control",
+              [&] { (void)Push(archive, path, std::nullopt); });
+  const base::Bytes control = pg::ReadTestData("pg_control_15");
+  base::MakeDirectories(directory_.path() / "data/global");
+  base::WriteFileDurably(directory_.path() / "data/global/pg_control", control);
+  EXPECT_EQ(Push(archive, path, std::nullopt), ArchiveOutcome::kStored);
+  EXPECT_TRUE(
+      archive.Contains(pg::ParseControlFile(control).system_identifier, "00000002.history"));
+}
+
+class FetchTest : public PushTest {
+ protected:
+  FetchOptions Options(const std::string& name) {
+    return {.system = kSystem,
+            .file_name = name,
+            .target = directory_.path() / "RECOVERYXLOG",
+            .prefetch_directory = {}};
+  }
+  FetchOptions Prefetching(const std::string& name) {
+    FetchOptions options = Options(name);
+    options.prefetch_directory = directory_.path() / "prefetch";
+    options.prefetch_segments = 2;
+    return options;
+  }
+  base::Bytes Fetched() { return base::ReadFile(directory_.path() / "RECOVERYXLOG"); }
+  void PutSegments(std::initializer_list<std::uint64_t> segments) {
+    for (const std::uint64_t segment : segments) {
+      (void)archive.Put(kSystem, Name(1, segment), MakeSegment(1, segment));
+    }
+  }
+};
+
+TEST_F(FetchTest, WritesTheSegmentWhole) {
+  PutSegments({3});
+  EXPECT_EQ(Fetch(archive, Options(Name(1, 3))), FetchOutcome::kFetched);
+  EXPECT_EQ(Fetched(), MakeSegment(1, 3));
+  EXPECT_EQ(Fetch(archive, Options(Name(1, 4))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Options("00000002.history")), FetchOutcome::kNotThere);
+  ExpectError(ErrorKind::kUsage, "recovery asks for",
+              [&] { (void)Fetch(archive, Options("nonsense")); });
+}
+
+TEST_F(FetchTest, TroubleIsNeverNotThere) {
+  PutSegments({3});
+  for (std::uint64_t call = 0; call < 2; ++call) {
+    storage->Inject({.kind = storage::FaultKind::kFailNotApplied, .call = call});
+    ExpectError(ErrorKind::kUnavailable, "", [&] { (void)Fetch(archive, Options(Name(1, 3))); });
+    storage->ClearFaults();
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "RECOVERYXLOG"));
+  }
+}
+
+TEST_F(FetchTest, CompletesTheOpenSegmentWithZeros) {
+  PutSegments({3});
+  base::Bytes bytes = MakeSegment(1, 4);
+  bytes.resize(9000);
+  archive.PutTail(kSystem, kFirst, At(4), bytes);
+  EXPECT_EQ(Fetch(archive, Options(Name(1, 4))), FetchOutcome::kFetched);
+  bytes.resize(kSmallBytes);
+  EXPECT_EQ(Fetched(), bytes);
+}
+
+TEST_F(FetchTest, NeverHidesAGap) {
+  PutSegments({3, 5});
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Options(Name(1, 4))); });
+  archive.PutTail(kSystem, kFirst, At(4), base::ByteView(MakeSegment(1, 4)).first(9000));
+  ExpectError(ErrorKind::kCorrupt, "only in part",
+              [&] { (void)Fetch(archive, Options(Name(1, 4))); });
+  // Before the archive's first segment nothing is missing.
+  EXPECT_EQ(Fetch(archive, Options(Name(1, 2))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, FetchesAheadAndTakesWhatIsSound) {
+  PutSegments({3, 4, 5, 6});
+  Prefetch(archive, Prefetching(Name(1, 3)));
+  const base::Path ahead = directory_.path() / "prefetch";
+  EXPECT_TRUE(std::filesystem::exists(ahead / Name(1, 4)));
+  EXPECT_TRUE(std::filesystem::exists(ahead / Name(1, 5)));
+  EXPECT_FALSE(std::filesystem::exists(ahead / Name(1, 6)));
+
+  // Without the store: the segment comes from the folder, and what lies before it goes.
+  storage->Inject({.kind = storage::FaultKind::kFailNotApplied, .times = UINT64_MAX});
+  EXPECT_EQ(Fetch(archive, Prefetching(Name(1, 5))), FetchOutcome::kFetched);
+  EXPECT_EQ(Fetched(), MakeSegment(1, 5));
+  EXPECT_FALSE(std::filesystem::exists(ahead / Name(1, 4)));
+  storage->ClearFaults();
+
+  // Cut short on the disk: the archive's is taken.
+  base::WriteFileDurably(ahead / Name(1, 6), base::ByteView(MakeSegment(1, 6)).first(5000));
+  EXPECT_EQ(Fetch(archive, Prefetching(Name(1, 6))), FetchOutcome::kFetched);
+  EXPECT_EQ(Fetched(), MakeSegment(1, 6));
+}
+
+}  // namespace
+}  // namespace holdfast::wal
