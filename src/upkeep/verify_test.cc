@@ -234,15 +234,44 @@ TEST(Verify, FindsTruncatedPacks) {
 
 TEST(Verify, DoesNotTrustPacksThatWereExchanged) {
   const std::vector<std::string> packs = ObjectsUnder(*Whole().repository, repo::kPacksPrefix);
-  for (std::size_t i = 0; i + 1 < packs.size(); ++i) {
-    const Sample sample = Whole().Clone();
-    Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[i + 1]));
-    Overwrite(*sample.repository, packs[i + 1], Contents(Whole(), packs[i]));
-    for (const VerifyLevel level : {VerifyLevel::kPacks, VerifyLevel::kData}) {
-      const VerifyResult result = VerifyAt(sample, level);
-      ASSERT_THAT(NamesOf(result.damages), ElementsAre(packs[i], packs[i + 1]));
-      ASSERT_EQ(HitsOf(result.damages), Expected(WholeAll({packs[i], packs[i + 1]})));
+  const Sample sample = Whole().Clone();
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    for (std::size_t j = i + 1; j < packs.size(); ++j) {
+      Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[j]));
+      Overwrite(*sample.repository, packs[j], Contents(Whole(), packs[i]));
+      for (const VerifyLevel level : {VerifyLevel::kPacks, VerifyLevel::kData}) {
+        const VerifyResult result = VerifyAt(sample, level);
+        ASSERT_THAT(NamesOf(result.damages), ElementsAre(packs[i], packs[j]));
+        ASSERT_EQ(HitsOf(result.damages), Expected(WholeAll({packs[i], packs[j]})));
+      }
+      Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[i]));
+      Overwrite(*sample.repository, packs[j], Contents(Whole(), packs[j]));
     }
+  }
+}
+
+// Trees of one shape, so that each can be read under the other's name.
+TEST(Verify, TakesNoExchangedTreeForTheBackupsOwn) {
+  repo::TestRepository repository;
+  std::vector<repo::Snapshot> backups;
+  std::vector<std::string> trees;
+  for (const char* source : {"lab", "shop"}) {
+    repo::Model model;
+    model.plain["PG_VERSION"] = base::ToBytes(source);
+    const auto id = repo::BackupId::Parse(std::string(source) + "/20261121T070000Z-4f2a");
+    backups.push_back(repo::WriteModel(repository.sound(), id, model).snapshot);
+    trees.push_back(repo::PackObject(backups.back().facts.tree.index_frames.at(0).pack));
+  }
+  const base::Bytes first = *repository.memory->Get(trees[0]);
+  Overwrite(repository, trees[0], *repository.memory->Get(trees[1]));
+  Overwrite(repository, trees[1], first);
+  base::NullReporter report;
+  const VerifyResult result = Verify(repository.repository(), {}, report, {});
+  EXPECT_THAT(result.damages, SizeIs(2));
+  for (const std::size_t i : {0, 1}) {
+    const Hits hits = HitsOf(result.damages);
+    EXPECT_TRUE(
+        hits.contains({.object = trees[i], .backup = backups[i].id.ToString(), .path = ""}));
   }
 }
 
@@ -518,6 +547,45 @@ TEST(Verify, FindsAFileThatIsNotTheOneThatWasDigested) {
   ASSERT_THAT(NamesOf(result.damages), ElementsAre("snapshots/shop/20261121T070000Z-4f2a"));
   ASSERT_THAT(result.damages[0].hits, SizeIs(1));
   EXPECT_EQ(result.damages[0].hits[0].path, "PG_VERSION");
+}
+
+TEST(Verify, CountsPagesFromTheStartOfAFileWithSeveralMaps) {
+  repo::TestRepository repository;
+  std::string pack;
+  {
+    const repo::BackupId id = repo::BackupId::Parse("shop/20261121T070000Z-4f2a");
+    repo::Writer writer(repository.sound(),
+                        {.id = id, .parent = {}, .log_start = {}, .compression = {}});
+    repo::DataWriter data(writer);
+    const base::Bytes page = repo::ModelPage(1, 1);
+    const std::uint64_t hash = repository.sound().keyring().page_hasher()(page);
+    const repo::FrameRef frame = data.AppendPages(page, std::span(&hash, 1));
+    data.Flush();
+    pack = ObjectsUnder(repository, repo::kPacksPrefix).at(0);
+    repo::PageMapBuilder map;
+    map.AddZero(repo::kPagesPerMap);
+    repo::PagedContent content{{{.page_count = repo::kPagesPerMap, .map = map.Take()}}};
+    map.AddZero(2);
+    map.Add({.zero = false, .frame = frame, .index = 0});
+    content.parts.push_back({.page_count = 3, .map = map.Take()});
+    writer.names().Name(std::get<repo::PageMap>(content.parts[1].map));
+    repo::TreeWriter tree(writer.meta());
+    repo::TreeEntry entry;
+    entry.path = "base/1/1";
+    entry.size = std::uint64_t{repo::kPagesPerMap + 3} * repo::kPageSize;
+    entry.content = content;
+    tree.Add(entry);
+    repo::SnapshotDraft draft;
+    draft.kind = "cluster";
+    draft.tree = tree.Finish();
+    (void)writer.Commit(draft);
+  }
+  (void)repository.memory->Remove(pack);
+  base::NullReporter report;
+  const VerifyResult result = Verify(repository.repository(), {}, report, {});
+  ASSERT_THAT(NamesOf(result.damages), ElementsAre(pack));
+  ASSERT_THAT(result.damages[0].hits, SizeIs(1));
+  EXPECT_THAT(result.damages[0].hits[0].pages, ElementsAre(repo::kPagesPerMap + 2));
 }
 
 TEST(Verify, FindsReferencesToWhatDoesNotExist) {
