@@ -169,7 +169,7 @@ TEST_F(ArchiveTest, TheLongestOfTailAndPartialCounts) {
 }
 
 TEST_F(ArchiveTest, TakesStockOfRangesGapsAndStrangers) {
-  for (const std::uint64_t segment : {1, 2, 3, 6, 7}) {
+  for (const std::uint64_t segment : {1U, 2U, 3U, 6U, 7U}) {
     (void)archive.Put(kSystem, Name(1, segment), MakeSegment(1, segment));
   }
   archive.PutTail(kSystem, kFirst, At(8), base::ByteView(MakeSegment(1, 8)).first(5000));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 
 #include "base/error.h"
 
@@ -77,7 +76,8 @@ ResumePoint ChooseResumePoint(const ResumeInput& input) {
                                input.seen->value()));
   }
   const std::vector<pg::TimelineSpan> spans = input.server_history.Spans();
-  for (const pg::TimelineSpan& span : std::views::reverse(spans)) {
+  for (auto newest = spans.rbegin(); newest != spans.rend(); ++newest) {
+    const pg::TimelineSpan& span = *newest;
     const Received* received = FindReceived(input.received, span.timeline);
     if (received == nullptr) continue;
     if (!span.end) RequireNotBehind(input, *received);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <ranges>
-
 #include "base/error.h"
 
 namespace holdfast::wal {
@@ -12,7 +10,8 @@ base::Bytes LookUpSegment(Archive& archive, pg::SystemIdentifier system, const L
                           pg::SegmentNumber segment, pg::SegmentSize size) {
   const pg::Lsn start = pg::SegmentStart(segment, size);
   std::string first_name;
-  for (const pg::TimelineSpan& span : std::views::reverse(lineage)) {
+  for (auto newest = lineage.rbegin(); newest != lineage.rend(); ++newest) {
+    const pg::TimelineSpan& span = *newest;
     if (pg::SegmentOfByteAt(span.begin, size) > segment) continue;
     const std::string name = pg::FormatSegmentName(span.timeline, segment, size);
     if (first_name.empty()) first_name = name;
