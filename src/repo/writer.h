@@ -24,7 +24,7 @@ struct WriterOptions {
   std::optional<BackupId> parent;     // pinned by the lease
   std::optional<LogRange> log_start;  // pinned by the lease: its start is what matters
   std::uint64_t pack_size = 32 * base::kMiB;
-  codec::CompressionOptions compression;
+  codec::CompressionOptions compression{};
 };
 
 struct WriterStats {
