@@ -60,8 +60,11 @@ class Stage {
     for (int i = 0; i < options_.jobs; ++i) {
       workers.Start([this](const std::stop_token& token) { Work(token); });
     }
-    Dispatch(entries, stop);
-    queue_.Close();
+    // Dispatching may fail as well, and must then release the workers: it is one of them.
+    workers.Start([&](const std::stop_token& token) {
+      Dispatch(entries, token);
+      queue_.Close();
+    });
     workers.Join();
     base::ThrowIfStopped(stop);
     DeliverControl(read_control());

@@ -90,8 +90,11 @@ class FileStage {
         while (const auto unit = queue_.Pop()) Write(*unit, manifest, token);
       });
     }
-    Dispatch(stop);
-    queue_.Close();
+    // Dispatching may fail as well, and must then release the workers: it is one of them.
+    workers.Start([this](const std::stop_token& token) {
+      Dispatch(token);
+      queue_.Close();
+    });
     workers.Join();
     base::ThrowIfStopped(stop);
   }
