@@ -4,10 +4,10 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),       ListCommand(),        ShowCommand(),      WalPushCommand(),
-      WalFetchCommand(),   WalPrefetchCommand(), WalStreamCommand(), WalStatusCommand(),
-      ConfigShowCommand(), ConfigCheckCommand(), KeyAddCommand(),    KeyListCommand(),
-      KeyRemoveCommand(),
+      InitCommand(),        BackupCommand(),    RestoreCommand(),   VerifyCommand(),
+      ListCommand(),        ShowCommand(),      WalPushCommand(),   WalFetchCommand(),
+      WalPrefetchCommand(), WalStreamCommand(), WalStatusCommand(), ConfigShowCommand(),
+      ConfigCheckCommand(), KeyAddCommand(),    KeyListCommand(),   KeyRemoveCommand(),
   };
 }
 

@@ -1,0 +1,97 @@
+#include "backup/backup.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "base/size_text.h"
+#include "base/time_text.h"
+#include "cli/backup_json.h"
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string source;
+  bool full = false;
+  bool pin = false;
+  std::vector<std::string> labels;
+  unsigned jobs = 0;
+};
+
+std::map<std::string, std::string> Labels(const std::vector<std::string>& words) {
+  std::map<std::string, std::string> labels;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw base::Error(base::ErrorKind::kUsage,
+                        fmt::format("label \"{}\" is not KEY=VALUE", word));
+    labels[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return labels;
+}
+
+void PrintForPeople(Session& session, const repo::Snapshot& snapshot) {
+  const catalog::ClusterFacts facts = catalog::FactsOf(snapshot);
+  session.out() << fmt::format(
+      "{}: {} protected, {} read, {} stored in {}\n", snapshot.id.ToString(),
+      base::FormatBytes(facts.bytes_source), base::FormatBytes(facts.bytes_read),
+      base::FormatBytes(facts.bytes_stored),
+      base::FormatDuration(snapshot.facts.finished - snapshot.facts.started));
+}
+
+int BackUp(Session& session, const Options& options) {
+  const config::Source& source = ClusterNamed(session, options.source);
+  const config::Repository& settings = ChooseRepository(session, &source);
+  const repo::Repository repository = OpenRepository(session, settings);
+  const backup::BackupResult result = backup::BackUpCluster(
+      repository,
+      {.source = source.name,
+       .connect = ConnectOptionsOf(session, source),
+       .data_directory = source.data_directory,
+       .full = options.full,
+       .pin = options.pin,
+       .labels = Labels(options.labels),
+       .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
+       .pack_size = settings.pack_size,
+       .compression = CompressionOf(settings)},
+      session.clock(), session.reporter(), session.stop());
+  for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
+  if (session.json()) {
+    nlohmann::json object = BackupJson(session, result.snapshot);
+    object["warnings"] = result.warnings;
+    session.PrintJson(object);
+  } else {
+    PrintForPeople(session, result.snapshot);
+  }
+  return ToInt(result.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
+}
+
+}  // namespace
+
+Command BackupCommand() {
+  return {.path = "backup",
+          .purpose = "Back up a source; after the first time only what changed is stored",
+          .example = "holdfast backup shop --label before=migration --pin",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<Options>();
+            app.add_option("SOURCE", options->source, "Source to back up")->required();
+            app.add_flag("--full", options->full, "Read and store everything again");
+            app.add_flag("--pin", options->pin, "Keep it until it is unpinned");
+            app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")
+                ->type_name("KEY=VALUE")
+                ->allow_extra_args(false);
+            app.add_option("--jobs", options->jobs, "Parallel readers (default: the source's)")
+                ->check(CLI::Range(1, 64))
+                ->default_str("");
+            return [options](Session& session) { return BackUp(session, *options); };
+          }};
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,255 @@
+#include "restore/restore.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/size_text.h"
+#include "base/time_text.h"
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+#include "cli/table.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string source;
+  std::string to;
+  std::string backup;
+  std::string at;
+  std::string lsn;
+  std::string xid;
+  std::string name;
+  bool immediate = false;
+  std::string timeline = "latest";
+  bool exclusive = false;
+  restore::TargetAction action = restore::TargetAction::kPromote;
+  std::vector<std::string> tablespaces;
+  unsigned jobs = 0;
+  bool dry_run = false;
+  bool replaces_source = false;
+};
+
+template <typename Number>
+Number ParseNumber(std::string_view what, std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number == 0)
+    throw base::Error(base::ErrorKind::kUsage, fmt::format("{} \"{}\" is no number", what, text));
+  return number;
+}
+
+restore::RecoveryTarget TargetOf(Session& session, const Options& options) {
+  if (!options.at.empty())
+    return restore::TimeTarget{base::ParseTime(options.at, session.config().timezone)};
+  if (!options.lsn.empty()) {
+    const auto lsn = pg::TryParseLsn(options.lsn);
+    if (!lsn || !lsn->IsValid())
+      throw base::Error(base::ErrorKind::kUsage, fmt::format("\"{}\" is no LSN", options.lsn),
+                        {"an LSN looks like 16/B374D848"});
+    return restore::LsnTarget{*lsn};
+  }
+  if (!options.xid.empty())
+    return restore::XidTarget{ParseNumber<std::uint64_t>("transaction", options.xid)};
+  if (!options.name.empty()) return restore::NameTarget{options.name};
+  if (options.immediate) return restore::ImmediateTarget{};
+  return restore::LatestTarget{};
+}
+
+restore::TargetOptions TargetOptionsOf(Session& session, const Options& options) {
+  restore::TargetOptions target;
+  target.target = TargetOf(session, options);
+  if (options.timeline != "latest")
+    target.timeline = pg::TimelineId(ParseNumber<std::uint32_t>("timeline", options.timeline));
+  target.exclusive = options.exclusive;
+  target.action = options.action;
+  return target;
+}
+
+std::map<std::string, base::Path> Tablespaces(const std::vector<std::string>& words,
+                                              const base::Path& here) {
+  std::map<std::string, base::Path> tablespaces;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+      throw base::Error(base::ErrorKind::kUsage,
+                        fmt::format("tablespace \"{}\" is not OLD=NEW", word));
+    tablespaces[word.substr(0, equals)] = here / word.substr(equals + 1);
+  }
+  return tablespaces;
+}
+
+// For a shell, which recovery runs it with.
+std::string ShellQuoted(std::string_view word) {
+  std::string out = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+// Everything that recovery needs to find the repository again, and nothing secret. PostgreSQL
+// replaces % signs in restore_command: a real one is doubled.
+std::string FetchCommand(Session& session, const std::string& source) {
+  std::string command = ShellQuoted(session.invocation().program.string());
+  if (session.config().file) {
+    command +=
+        " --config " + ShellQuoted(std::filesystem::absolute(*session.config().file).string());
+  }
+  if (!session.options().repository.empty())
+    command += " --repository " + ShellQuoted(session.options().repository);
+  command += " wal fetch --source " + ShellQuoted(source);
+  std::string doubled;
+  for (const char c : command) doubled += c == '%' ? "%%" : std::string(1, c);
+  return doubled;
+}
+
+nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
+  nlohmann::json tablespaces = nlohmann::json::object();
+  for (const auto& [oid, path] : plan.tablespaces) tablespaces[std::to_string(oid)] = path.string();
+  return {{"backup", plan.backup.id.ToString()},
+          {"system_identifier", std::to_string(plan.facts.system.value())},
+          {"timeline", plan.target_timeline.value()},
+          {"wal_end", pg::FormatLsn(plan.wal_end)},
+          {"last_commit", plan.last_commit ? nlohmann::json(session.TimeText(*plan.last_commit))
+                                           : nlohmann::json()},
+          {"to", plan.to.string()},
+          {"tablespaces", std::move(tablespaces)},
+          {"files", plan.files},
+          {"bytes", plan.bytes},
+          {"packs", plan.packs},
+          {"warnings", plan.warnings}};
+}
+
+void PrintPlan(Session& session, const restore::RestorePlan& plan) {
+  std::ostream& out = session.out();
+  out << Printable(fmt::format("backup      {}", plan.backup.id.ToString())) << '\n'
+      << Printable(fmt::format("to          {}", plan.to.string())) << '\n'
+      << fmt::format("write       {} files, {}\n", plan.files, base::FormatBytes(plan.bytes))
+      << fmt::format("timeline    {}\n", plan.target_timeline.value());
+  out << fmt::format("WAL up to   {}\n", pg::FormatLsn(plan.wal_end));
+  if (plan.last_commit)
+    out << fmt::format("last commit {}\n", session.TimeForPeople(*plan.last_commit));
+  for (const auto& [oid, path] : plan.tablespaces)
+    out << Printable(fmt::format("tablespace  {} to {}", oid, path.string())) << '\n';
+}
+
+int Execute(Session& session, const repo::Repository& repository, const restore::RestorePlan& plan,
+            const restore::RestoreOptions& restoring) {
+  const restore::RestoreResult result =
+      restore::ExecuteRestore(repository, plan, restoring, session.reporter(), session.stop());
+  for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
+  if (session.json()) {
+    nlohmann::json object = PlanJson(session, plan);
+    object["dry_run"] = false;
+    object["files"] = result.files;
+    object["bytes_written"] = result.bytes_written;
+    for (const std::string& warning : result.warnings) object["warnings"].push_back(warning);
+    session.PrintJson(object);
+  } else {
+    session.out() << Printable(fmt::format(
+                         "restored {} to {}: {} files, {}; start PostgreSQL there to recover",
+                         plan.backup.id.ToString(), plan.to.string(), result.files,
+                         base::FormatBytes(result.bytes_written)))
+                  << '\n';
+  }
+  const bool warned = !result.warnings.empty() || !plan.warnings.empty();
+  return ToInt(warned ? ExitCode::kAttention : ExitCode::kDone);
+}
+
+int Restore(Session& session, const Options& options) {
+  const config::Repository& settings = RepositoryForSource(session, options.source);
+  const repo::Repository repository = OpenRepository(session, settings);
+  const base::Path& here = session.invocation().working_directory;
+  restore::RestoreOptions restoring;
+  restoring.source = options.source;
+  restoring.to = (here / options.to).lexically_normal();
+  if (!options.backup.empty()) {
+    const bool full_id = options.backup.find('/') != std::string::npos;
+    restoring.backup = repo::ResolveBackup(
+        repository, full_id ? options.backup : options.source + "/" + options.backup);
+  }
+  restoring.target = TargetOptionsOf(session, options);
+  restoring.tablespaces = Tablespaces(options.tablespaces, here);
+  if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);
+  restoring.replaces_source = options.replaces_source;
+  restoring.fetch_command = FetchCommand(session, options.source);
+  restoring.time_zone = session.config().timezone;
+  const restore::RestorePlan plan = restore::PlanRestore(repository, restoring, session.reporter());
+  for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
+  if (!options.dry_run) return Execute(session, repository, plan, restoring);
+  if (session.json()) {
+    nlohmann::json object = PlanJson(session, plan);
+    object["dry_run"] = true;
+    session.PrintJson(object);
+  } else {
+    PrintPlan(session, plan);
+  }
+  return ToInt(plan.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
+}
+
+// At most one of them: where recovery is to stop.
+void AddTargetOptions(CLI::App& app, Options& options) {
+  std::vector<CLI::Option*> targets = {
+      app.add_option("--at", options.at, "Up to this time")->type_name("TIME"),
+      app.add_option("--lsn", options.lsn, "Up to this position in the log")->type_name("LSN"),
+      app.add_option("--xid", options.xid, "Up to this transaction")->type_name("XID"),
+      app.add_option("--name", options.name, "Up to this named restore point")->type_name("NAME"),
+      app.add_flag("--immediate", options.immediate, "Only as far as the backup needs")};
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    for (std::size_t j = i + 1; j < targets.size(); ++j) targets[i]->excludes(targets[j]);
+  }
+  app.add_option("--timeline", options.timeline, "Timeline to follow: a number, or latest");
+  app.add_flag("--exclusive", options.exclusive, "Stop just before the target");
+  const std::map<std::string, restore::TargetAction> actions = {
+      {"pause", restore::TargetAction::kPause},
+      {"promote", restore::TargetAction::kPromote},
+      {"shutdown", restore::TargetAction::kShutdown}};
+  app.add_option("--action", options.action, "What to do at the target: pause, promote, shutdown")
+      ->transform(CLI::CheckedTransformer(actions))
+      ->default_str("promote");
+}
+
+}  // namespace
+
+Command RestoreCommand() {
+  return {
+      .path = "restore",
+      .purpose = "Restore a cluster, to the latest moment or any other one",
+      .example =
+          "holdfast restore shop --to /var/lib/postgresql/restored --at '2026-11-21 "
+          "16:00:03'",
+      .declare = [](CLI::App& app) -> Action {
+        const auto options = std::make_shared<Options>();
+        app.add_option("SOURCE", options->source, "Source to restore")->required();
+        app.add_option("--to", options->to, "New or empty directory")->type_name("DIR")->required();
+        AddTargetOptions(app, *options);
+        app.add_option("--backup", options->backup,
+                       "Backup to start from (default: the best one for the target)")
+            ->type_name("ID");
+        app.add_option("--tablespace", options->tablespaces,
+                       "Put a tablespace (location, name or OID) elsewhere; repeatable")
+            ->type_name("OLD=NEW")
+            ->allow_extra_args(false);
+        app.add_option("--jobs", options->jobs, "Parallel writers")
+            ->check(CLI::Range(1, 64))
+            ->default_str("2");
+        app.add_flag("--replaces-source", options->replaces_source,
+                     "Keep archiving: the restored cluster takes the source's place");
+        app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");
+        return [options](Session& session) { return Restore(session, *options); };
+      }};
+}
+
+}  // namespace holdfast::cli

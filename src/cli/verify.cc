@@ -1,0 +1,91 @@
+#include "upkeep/verify.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "base/size_text.h"
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+#include "cli/table.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string source;
+  upkeep::VerifyLevel level = upkeep::VerifyLevel::kData;
+};
+
+nlohmann::json DamageJson(const upkeep::Damage& damage) {
+  nlohmann::json hits = nlohmann::json::array();
+  for (const upkeep::Damage::Hit& hit : damage.hits)
+    hits.push_back({{"backup", hit.backup},
+                    {"path", hit.path},
+                    {"pages", hit.pages},
+                    {"page_count", hit.page_count}});
+  return {{"object", damage.object}, {"problem", damage.problem}, {"hits", std::move(hits)}};
+}
+
+void PrintDamage(std::ostream& out, const upkeep::Damage& damage) {
+  out << Printable(fmt::format("damaged: {}: {}", damage.object, damage.problem)) << '\n';
+  for (const upkeep::Damage::Hit& hit : damage.hits) {
+    std::string what = hit.path.empty() ? "the whole backup" : hit.path;
+    if (hit.page_count > 0) what += fmt::format(", {} pages", hit.page_count);
+    out << "  " << Printable(fmt::format("{}: {}", hit.backup, what)) << '\n';
+  }
+}
+
+int Verify(Session& session, const Options& options) {
+  const config::Repository& settings = RepositoryForSource(session, options.source);
+  const repo::Repository repository = OpenRepository(session, settings);
+  const upkeep::VerifyResult result =
+      upkeep::Verify(repository, {.level = options.level, .source = options.source},
+                     session.reporter(), session.stop());
+  if (session.json()) {
+    nlohmann::json damages = nlohmann::json::array();
+    for (const upkeep::Damage& damage : result.damages) damages.push_back(DamageJson(damage));
+    session.PrintJson({{"repository", settings.name},
+                       {"backups", result.backups},
+                       {"objects", result.objects},
+                       {"bytes", result.bytes},
+                       {"damages", std::move(damages)}});
+  } else {
+    for (const upkeep::Damage& damage : result.damages) PrintDamage(session.out(), damage);
+    session.out() << fmt::format("{} backups, {} objects, {} checked: {}\n", result.backups,
+                                 result.objects, base::FormatBytes(result.bytes),
+                                 result.damages.empty()
+                                     ? std::string("all is well")
+                                     : fmt::format("{} damaged", result.damages.size()));
+  }
+  return ToInt(result.damages.empty() ? ExitCode::kDone : ExitCode::kCorrupt);
+}
+
+}  // namespace
+
+Command VerifyCommand() {
+  return {.path = "verify",
+          .purpose = "Check that what was stored is whole, and name what is not",
+          .example = "holdfast verify shop --level data",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<Options>();
+            const std::map<std::string, upkeep::VerifyLevel> levels = {
+                {"list", upkeep::VerifyLevel::kList},
+                {"metadata", upkeep::VerifyLevel::kMetadata},
+                {"packs", upkeep::VerifyLevel::kPacks},
+                {"data", upkeep::VerifyLevel::kData}};
+            app.add_option("SOURCE", options->source, "Source (default: all)");
+            app.add_option("--level", options->level,
+                           "list: every pack is there; metadata: trees and maps open; packs: every "
+                           "pack is bit for bit what was written; data: every page opens")
+                ->transform(CLI::CheckedTransformer(levels))
+                ->default_str("data");
+            return [options](Session& session) { return Verify(session, *options); };
+          }};
+}
+
+}  // namespace holdfast::cli
