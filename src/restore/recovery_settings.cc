@@ -50,8 +50,11 @@ struct TargetLines {
   std::string operator()(const LatestTarget&) const { return {}; }
   std::string operator()(const ImmediateTarget&) const { return "recovery_target = 'immediate'\n"; }
   std::string operator()(const TimeTarget& target) const {
-    return fmt::format("recovery_target_time = {}\n",
-                       QuoteSetting(base::FormatRfc3339(target.time)));
+    // The server reads neither the T nor the Z of RFC 3339 here; the zone keeps it independent of
+    // its TimeZone.
+    std::string time = base::FormatRfc3339(target.time);
+    time.replace(time.find('T'), 1, " ").replace(time.find('Z'), 1, "+00");
+    return fmt::format("recovery_target_time = {}\n", QuoteSetting(time));
   }
   std::string operator()(const LsnTarget& target) const {
     return fmt::format("recovery_target_lsn = '{}'\n", pg::FormatLsn(target.lsn));

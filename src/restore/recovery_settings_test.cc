@@ -1,0 +1,80 @@
+#include "restore/recovery_settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/time_text.h"
+
+namespace holdfast::restore {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+RecoverySettings SettingsFor(RecoveryTarget target) {
+  return {.target = {.target = std::move(target), .timeline = {}},
+          .timeline = pg::TimelineId(10),
+          .fetch_command = "'/opt/hold fast' wal fetch --source 'it''s'"};
+}
+
+TEST(AutoConf, WritesATimeAsTheServerReadsIt) {
+  const std::string text = AutoConf(
+      "", SettingsFor(TimeTarget{base::ParseTime("2026-11-21T09:53:45.512857+09:00", "UTC")}));
+  EXPECT_THAT(text, HasSubstr("recovery_target_time = '2026-11-21 00:53:45.512857+00'\n"));
+  EXPECT_THAT(text, HasSubstr("recovery_target_action = 'promote'\n"));
+}
+
+TEST(AutoConf, WritesTheTimelineInDecimal) {
+  EXPECT_THAT(AutoConf("", SettingsFor(LatestTarget{})),
+              HasSubstr("recovery_target_timeline = '10'\n"));
+}
+
+TEST(AutoConf, QuotesTheCommandForTheServerAndItsPlaceholders) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  settings.fetch_command = "'/a%b/holdfast' wal fetch";
+  EXPECT_THAT(AutoConf("", settings),
+              HasSubstr("restore_command = '''/a%%b/holdfast'' wal fetch %f \"%p\"'\n"));
+}
+
+TEST(AutoConf, SetsNoTargetForTheLatestMoment) {
+  const std::string text = AutoConf("", SettingsFor(LatestTarget{}));
+  EXPECT_THAT(text, Not(HasSubstr("recovery_target_action")));
+  EXPECT_THAT(text, Not(HasSubstr("recovery_target_inclusive")));
+}
+
+TEST(AutoConf, StopsBeforeAnExclusiveTarget) {
+  RecoverySettings settings = SettingsFor(XidTarget{815});
+  settings.target.exclusive = true;
+  settings.target.action = TargetAction::kPause;
+  const std::string text = AutoConf("", settings);
+  EXPECT_THAT(text, HasSubstr("recovery_target_xid = '815'\n"));
+  EXPECT_THAT(text, HasSubstr("recovery_target_inclusive = 'off'\n"));
+  EXPECT_THAT(text, HasSubstr("recovery_target_action = 'pause'\n"));
+}
+
+TEST(AutoConf, TakesOutWhatAnEarlierRecoveryLeft) {
+  const std::string text = AutoConf(
+      "work_mem = '8MB'\nRecovery_Target_Name = 'old'\n restore_command='cp'\nprimary_conninfo = "
+      "'host=a'\n",
+      SettingsFor(NameTarget{"before 'it'"}));
+  EXPECT_THAT(text, HasSubstr("work_mem = '8MB'\n"));
+  EXPECT_THAT(text, Not(HasSubstr("'old'")));
+  EXPECT_THAT(text, Not(HasSubstr("host=a")));
+  EXPECT_THAT(text, HasSubstr("recovery_target_name = 'before ''it'''\n"));
+}
+
+TEST(AutoConf, GivesTheSameTextWhenAppliedToItself) {
+  const RecoverySettings settings = SettingsFor(LsnTarget{pg::Lsn(0x16B374D848)});
+  const std::string once = AutoConf("work_mem = '8MB'", settings);
+  EXPECT_EQ(AutoConf(once, settings), once);
+}
+
+TEST(AutoConf, LetsACopyArchiveOnlyWhenItReplacesTheSource) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'off'\n"));
+  settings.keep_archiving = true;
+  EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'on'\n"));
+}
+
+}  // namespace
+}  // namespace holdfast::restore
