@@ -99,8 +99,8 @@ std::string ShellQuoted(std::string_view word) {
   return out + "'";
 }
 
-// Everything that recovery needs to find the repository again, and nothing secret. PostgreSQL
-// replaces % signs in restore_command: a real one is doubled.
+// Everything that recovery needs to find the repository again, and nothing secret. What
+// PostgreSQL's configuration wants doubled (quotes, %) is doubled where it is written.
 std::string FetchCommand(Session& session, const std::string& source) {
   std::string command = ShellQuoted(session.invocation().program.string());
   if (session.config().file) {
@@ -110,9 +110,7 @@ std::string FetchCommand(Session& session, const std::string& source) {
   if (!session.options().repository.empty())
     command += " --repository " + ShellQuoted(session.options().repository);
   command += " wal fetch --source " + ShellQuoted(source);
-  std::string doubled;
-  for (const char c : command) doubled += c == '%' ? "%%" : std::string(1, c);
-  return doubled;
+  return command;
 }
 
 nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
