@@ -69,7 +69,7 @@ clean_up() {
     0) ;;
     130 | 143) printf '\ndemo: interrupted; nothing is left of it\n' >&2 ;;
     *)
-      tail -n 5 "$ROOM"/*.log 2>/dev/null >&2 || true
+      tail -n 5 "$ROOM"/*.log >&2 2>/dev/null || true
       printf '\ndemo: failed with status %s\n' "$status" >&2
       ;;
   esac
