@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "base/synchronized.h"
 #include "cli/commands.h"
@@ -37,6 +38,22 @@ wal::StreamOptions StreamOptionsOf(Session& session, const config::Source& sourc
   return stream;
 }
 
+// Receiving goes on where telling about it fails: a full disk must not cost WAL as well.
+struct StatePublisher {
+  ReceiverFile* file;
+  base::Reporter* report;
+  bool warned = false;
+
+  void Write(const wal::StreamState& state) {
+    try {
+      file->Write(state);
+    } catch (const base::Error& error) {
+      if (std::exchange(warned, true)) return;
+      report->Warn(fmt::format("the receiver's state cannot be written: {}", error.message()));
+    }
+  }
+};
+
 int Stream(Session& session, const Options& options) {
   const config::Source& source = ClusterNamed(session, options.source);
   const repo::Repository repository = OpenRepository(session, ChooseRepository(session, &source));
@@ -44,9 +61,9 @@ int Stream(Session& session, const Options& options) {
   ReceiverFile file(StreamStateFile(session, source.name), session.clock());
   const wal::StreamOptions stream = StreamOptionsOf(session, source, options.method);
   base::MakeDirectories(stream.spool_directory);
-  base::Synchronized<ReceiverFile*> shared(&file);
+  base::Synchronized<StatePublisher> publisher(StatePublisher{&file, &session.reporter()});
   const auto observe = [&](const wal::StreamState& state) {
-    shared.With([&](ReceiverFile* receiver) { receiver->Write(state); });
+    publisher.With([&](StatePublisher& publish) { publish.Write(state); });
   };
   wal::Stream(archive, stream, session.clock(), session.reporter(), observe, session.stop());
   // Being told to stop is how a receiver ends.
