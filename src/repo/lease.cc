@@ -148,6 +148,11 @@ void Lease::KeepAlive() {
   if (lock.owns_lock() && state_->repository.clock().Steady() >= state_->next) state_->Renew();
 }
 
+std::string Lease::object() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->Object(state_->number);
+}
+
 std::vector<LeaseInfo> ListLeases(storage::Storage& storage) {
   for (int attempt = 0; attempt < kMaxListings; ++attempt) {
     std::map<std::string, LeaseInfo> newest;

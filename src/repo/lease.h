@@ -37,6 +37,9 @@ class Lease {
   // it is tried again a minute later.
   void KeepAlive();
 
+  // The object that holds the lease now.
+  std::string object() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;
