@@ -1,16 +1,13 @@
-// The rights of a role that is no superuser.
-#include <fmt/format.h>
+#include "pg/grants.h"
 
-#include <vector>
+#include <fmt/format.h>
 
 #include "pg/cluster_reader.h"
 #include "pg/quote.h"
 
 namespace holdfast::pg {
 
-namespace {
-
-std::vector<std::string_view> Functions(int server_version) {
+std::vector<std::string_view> GrantedFunctions(int server_version) {
   std::vector<std::string_view> functions = {
       "pg_read_binary_file(text, bigint, bigint, boolean)",
       "pg_stat_file(text, boolean)",
@@ -28,8 +25,6 @@ std::vector<std::string_view> Functions(int server_version) {
   return functions;
 }
 
-}  // namespace
-
 std::string GrantStatements(std::string_view role, int server_version) {
   const std::string name = QuoteIdentifier(role);
   std::string statements = fmt::format(
@@ -37,7 +32,7 @@ std::string GrantStatements(std::string_view role, int server_version) {
       "GRANT pg_read_all_settings TO {0};\n"
       "GRANT pg_read_server_files TO {0};\n",
       name);
-  for (const std::string_view function : Functions(server_version)) {
+  for (const std::string_view function : GrantedFunctions(server_version)) {
     statements += fmt::format("GRANT EXECUTE ON FUNCTION pg_catalog.{} TO {};\n", function, name);
   }
   return statements;
