@@ -4,10 +4,11 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),        BackupCommand(),    RestoreCommand(),   VerifyCommand(),
-      ListCommand(),        ShowCommand(),      WalPushCommand(),   WalFetchCommand(),
-      WalPrefetchCommand(), WalStreamCommand(), WalStatusCommand(), ConfigShowCommand(),
-      ConfigCheckCommand(), KeyAddCommand(),    KeyListCommand(),   KeyRemoveCommand(),
+      InitCommand(),      CheckCommand(),      BackupCommand(),      RestoreCommand(),
+      VerifyCommand(),    ListCommand(),       ShowCommand(),        StatusCommand(),
+      WalPushCommand(),   WalFetchCommand(),   WalPrefetchCommand(), WalStreamCommand(),
+      WalStatusCommand(), ConfigShowCommand(), ConfigCheckCommand(), KeyAddCommand(),
+      KeyListCommand(),   KeyRemoveCommand(),
   };
 }
 

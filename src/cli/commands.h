@@ -7,6 +7,7 @@
 
 namespace holdfast::cli {
 
+Command CheckCommand();
 Command ConfigShowCommand();
 Command ConfigCheckCommand();
 Command InitCommand();
@@ -18,6 +19,7 @@ Command RestoreCommand();
 Command VerifyCommand();
 Command ListCommand();
 Command ShowCommand();
+Command StatusCommand();
 Command WalPushCommand();
 Command WalFetchCommand();
 Command WalPrefetchCommand();

@@ -1,0 +1,257 @@
+#include "cli/check_items.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/size_text.h"
+#include "pg/version.h"
+
+namespace holdfast::cli {
+namespace {
+
+// Less is not even enough to finish what is under way.
+constexpr std::uint64_t kHardlyAnyRoom = 64 * base::kMiB;
+constexpr std::uint64_t kMuchHeldBack = base::kGiB;
+
+CheckItem Ok(std::string name, std::string detail, std::string hint = {}) {
+  return {std::move(name), CheckState::kOk, std::move(detail), std::move(hint)};
+}
+CheckItem Attention(std::string name, std::string detail, std::string hint) {
+  return {std::move(name), CheckState::kAttention, std::move(detail), std::move(hint)};
+}
+CheckItem Failed(std::string name, std::string detail, std::string hint) {
+  return {std::move(name), CheckState::kFailed, std::move(detail), std::move(hint)};
+}
+
+std::string Setting(const ServerView& server, const std::string& name) {
+  const auto found = server.settings.find(name);
+  return found == server.settings.end() ? "unknown" : found->second;
+}
+
+std::optional<std::uint64_t> Count(const ServerView& server, const std::string& name) {
+  const std::string text = Setting(server, name);
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return std::stoull(text);
+}
+
+CheckItem JudgeVersion(const ServerView& server) {
+  const int major = server.version / 10000;
+  const std::string text = fmt::format("PostgreSQL {}.{}", major, server.version % 10000);
+  const bool known = major >= static_cast<int>(pg::MajorVersion::kOldest) &&
+                     major <= static_cast<int>(pg::MajorVersion::kNewest);
+  if (known) return Ok("version", text);
+  return Failed(
+      "version", text + " is not supported",
+      fmt::format("use PostgreSQL {} to {}", pg::MajorVersion::kOldest, pg::MajorVersion::kNewest));
+}
+
+CheckItem JudgeOn(const ServerView& server, const std::string& name, std::string_view danger) {
+  const std::string value = Setting(server, name);
+  if (value == "on") return Ok(name, "on");
+  return Attention(name, fmt::format("{}: {}", value, danger),
+                   fmt::format("ALTER SYSTEM SET {} = on; SELECT pg_reload_conf()", name));
+}
+
+std::string GrantsHint(const ServerView& server) {
+  return fmt::format(
+      "run, as a superuser in the connection's database, what `holdfast check {} "
+      "--grants` prints",
+      server.source);
+}
+
+CheckItem Right(const ServerView& server, std::string name, bool there, CheckState otherwise) {
+  if (there) return Ok(std::move(name), "granted");
+  CheckItem item{std::move(name), otherwise, {}, GrantsHint(server)};
+  item.detail = fmt::format("role {} does not have it", server.role);
+  return item;
+}
+
+CheckItem JudgeReceiversSlot(const ServerView& server, std::string_view name) {
+  if (!server.slot)
+    return Ok("slot", fmt::format("{} is made by the receiver's first start", name));
+  const std::string drop = fmt::format(
+      "SELECT pg_drop_replication_slot('{}'), restart the receiver, and take a backup", name);
+  if (server.slot->logical)
+    return Failed("slot", fmt::format("{} is a logical slot of somebody else", name),
+                  "choose another slot_name for the source");
+  if (server.slot->wal_status == "lost" || !server.slot->restart_lsn)
+    return Failed("slot", fmt::format("{} is lost: the server dropped WAL it was to keep", name),
+                  drop);
+  const std::string held =
+      server.slot_holds_back
+          ? fmt::format("{} holds back {} of WAL", name, base::FormatBytes(*server.slot_holds_back))
+          : fmt::format("how much WAL {} holds back is unknown", name);
+  if (server.slot->wal_status == "unreserved")
+    return Attention(
+        "slot", held + ", and is about to lose it",
+        fmt::format("see that the receiver runs: holdfast wal status {}", server.source));
+  if (server.slot_holds_back.value_or(0) > kMuchHeldBack)
+    return Attention(
+        "slot", held,
+        fmt::format("see that the receiver runs: holdfast wal status {}", server.source));
+  return Ok("slot", held);
+}
+
+CheckItem JudgeSlotLimit(const ServerView& server) {
+  const std::string limit = Setting(server, "max_slot_wal_keep_size");
+  if (limit == "-1")
+    return Ok("slot_limit",
+              "max_slot_wal_keep_size = -1: while the receiver is away the server keeps WAL until "
+              "its disk is full",
+              "set what the disk can spare: max_slot_wal_keep_size = '50GB'");
+  return Ok("slot_limit", fmt::format("max_slot_wal_keep_size = {} MB", limit));
+}
+
+CheckItem JudgeFree(std::string name, const std::optional<std::uint64_t>& most, std::uint64_t used,
+                    std::uint64_t needed) {
+  const std::string raise = fmt::format("raise max_{} on the server (needs a restart)", name);
+  if (!most) return Attention(std::move(name), "how many there are is unknown", raise);
+  const std::uint64_t left = *most > used ? *most - used : 0;
+  std::string detail = fmt::format("{} of {} free", left, *most);
+  if (left >= needed) return Ok(std::move(name), std::move(detail));
+  return Attention(std::move(name), fmt::format("{}, {} wanted", detail, needed), raise);
+}
+
+bool SameName(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+}  // namespace
+
+std::string_view CheckStateName(CheckState state) {
+  switch (state) {
+    case CheckState::kOk:
+      return "ok";
+    case CheckState::kAttention:
+      return "attention";
+    case CheckState::kFailed:
+      break;
+  }
+  return "failed";
+}
+
+ExitCode ExitCodeOf(const std::vector<CheckItem>& items) {
+  CheckState worst = CheckState::kOk;
+  for (const CheckItem& item : items) worst = std::max(worst, item.state);
+  if (worst == CheckState::kFailed) return ExitCode::kUnavailable;
+  return worst == CheckState::kOk ? ExitCode::kDone : ExitCode::kAttention;
+}
+
+std::vector<CheckItem> JudgeServer(const ServerView& server) {
+  std::vector<CheckItem> items = {JudgeVersion(server)};
+  items.push_back(server.in_recovery
+                      ? Failed("primary", "the server is a standby, and backups need the primary",
+                               "name the primary in the source's connection; "
+                               "target_session_attrs=read-write chooses it among several hosts")
+                      : Ok("primary", "the server is a primary"));
+  const std::string level = Setting(server, "wal_level");
+  items.push_back(level == "replica" || level == "logical"
+                      ? Ok("wal_level", level)
+                      : Failed("wal_level", level + " is not enough to recover from",
+                               "ALTER SYSTEM SET wal_level = replica, then restart the server"));
+  items.push_back(JudgeOn(server, "fsync", "a crash of the machine can destroy the cluster"));
+  items.push_back(JudgeOn(server, "full_page_writes", "a crash can leave torn pages"));
+  return items;
+}
+
+std::vector<CheckItem> JudgeRights(const ServerView& server) {
+  std::vector<CheckItem> items = {
+      Right(server, "REPLICATION", server.replicates, CheckState::kFailed),
+      Right(server, "pg_read_all_settings", server.reads_settings, CheckState::kFailed),
+      // For configuration outside the data directory.
+      Right(server, "pg_read_server_files", server.reads_files, CheckState::kAttention)};
+  for (const std::string& function : server.granted)
+    items.push_back(Right(server, function, true, CheckState::kOk));
+  for (const std::string& function : server.missing)
+    items.push_back(Right(server, function, false, CheckState::kFailed));
+  return items;
+}
+
+std::vector<CheckItem> JudgeSlots(const ServerView& server, std::string_view slot_name) {
+  // The receiver's, and a backup's temporary one.
+  const std::uint64_t slots = server.slot ? 1 : 2;
+  std::vector<CheckItem> items = {
+      JudgeFree("replication_slots", Count(server, "max_replication_slots"), server.slots_used,
+                slots),
+      JudgeFree("wal_senders", Count(server, "max_wal_senders"), server.senders_used, 1),
+      JudgeReceiversSlot(server, slot_name), JudgeSlotLimit(server)};
+  if (const auto idle = Count(server, "idle_replication_slot_timeout"); idle && *idle > 0)
+    items.push_back(Attention("idle_slots",
+                              "idle_replication_slot_timeout is set, and the receiver's slot "
+                              "counts as idle on a quiet server",
+                              "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT "
+                              "pg_reload_conf()"));
+  return items;
+}
+
+CheckItem JudgeSynchronous(const ServerView& server, WalWay way) {
+  const std::string name = "synchronous";
+  const std::string names = Setting(server, "synchronous_standby_names");
+  if (!NamesStandby(names, server.application_name))
+    return Ok(name, "no commit waits for holdfast");
+  if (way != WalWay::kReplication)
+    return Failed(name,
+                  fmt::format("synchronous_standby_names names {}, but no receiver acknowledges: "
+                              "commits would wait for ever",
+                              server.application_name),
+                  way == WalWay::kSql
+                      ? "let the role replicate by a line in pg_hba.conf: host replication ROLE "
+                        "ADDRESS scram-sha-256; or take the name out of synchronous_standby_names"
+                      : "stream WAL (wal = \"stream\"), or take the name out of "
+                        "synchronous_standby_names");
+  if (Setting(server, "synchronous_commit") == "remote_apply" || server.remote_apply_somewhere)
+    return Failed(name,
+                  "synchronous_commit = remote_apply would wait for ever: a receiver applies "
+                  "nothing",
+                  "set synchronous_commit = on, also where ALTER ROLE or ALTER DATABASE set it");
+  return Ok(name, "commits wait until the receiver has their WAL; while it is down they wait");
+}
+
+CheckItem JudgeArchiving(const ServerView& server) {
+  const std::string name = "archive_command";
+  const std::string hint = fmt::format(
+      "archive_mode = on (needs a restart), archive_command = 'holdfast wal push --source {} "
+      "\"%p\"'",
+      server.source);
+  const std::string mode = Setting(server, "archive_mode");
+  if (mode != "on" && mode != "always")
+    return Failed(name, fmt::format("archive_mode is {}", mode), hint);
+  if (Setting(server, "archive_command").find("holdfast") == std::string::npos)
+    return Failed(name, "archive_command does not call holdfast", hint);
+  if (server.archiving_fails)
+    return Attention(name, "the last attempt to archive failed",
+                     "the server's log says why; see also pg_stat_archiver");
+  return Ok(name, "archive_command calls holdfast");
+}
+
+bool NamesStandby(std::string_view names, std::string_view application_name) {
+  // FIRST 1 (a, "b c") | ANY 1 (a, b) | 1 (a, b) | a, b
+  std::size_t begin = names.find('(');
+  std::string_view list = begin == std::string_view::npos ? names : names.substr(begin + 1);
+  list = list.substr(0, list.find(')'));
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    std::string_view name = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    while (!name.empty() && (name.front() == ' ' || name.front() == '"')) name.remove_prefix(1);
+    while (!name.empty() && (name.back() == ' ' || name.back() == '"')) name.remove_suffix(1);
+    if (name == "*" || (!name.empty() && SameName(name, application_name))) return true;
+  }
+  return false;
+}
+
+CheckItem JudgeRoom(const Room& room) {
+  const std::string detail = fmt::format("{} free at {}", base::FormatBytes(room.free), room.where);
+  const std::string hint = "make room, or move it to a larger file system";
+  if (room.free < kHardlyAnyRoom) return Failed(room.name, detail, hint);
+  if (room.free < room.wanted)
+    return Attention(room.name,
+                     fmt::format("{}, {} wanted", detail, base::FormatBytes(room.wanted)), hint);
+  return Ok(room.name, detail);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,77 @@
+// What `check` found, one item each: pure decisions over what a server said.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "config/config.h"
+#include "pg/replication.h"
+
+namespace holdfast::cli {
+
+enum class CheckState { kOk, kAttention, kFailed };
+std::string_view CheckStateName(CheckState state);
+
+struct CheckItem {
+  std::string name;
+  CheckState state = CheckState::kOk;
+  std::string detail{};
+  std::string hint{};  // what to do; never empty unless the state is kOk
+};
+
+// 0, 1 for attention, 5 when something failed.
+ExitCode ExitCodeOf(const std::vector<CheckItem>& items);
+
+// How a receiver would get WAL from this server.
+enum class WalWay { kNone, kReplication, kSql };
+
+// Everything asked of a server in one go.
+struct ServerView {
+  std::string source;  // for hints
+  int version = 0;     // 150004
+  bool in_recovery = false;
+  std::string application_name{};
+  // By name; what the role may not see is not there.
+  std::map<std::string, std::string> settings{};
+  bool remote_apply_somewhere = false;  // set for a role or a database
+
+  std::string role{};
+  bool replicates = false;  // the attribute, or a superuser
+  bool reads_settings = false;
+  bool reads_files = false;
+  std::vector<std::string> granted{};  // functions the role may call, of pg::GrantedFunctions
+  std::vector<std::string> missing{};  // and may not
+
+  std::uint64_t slots_used = 0;
+  std::uint64_t senders_used = 0;
+  std::optional<pg::SlotInfo> slot{};              // the receiver's, if there is one
+  std::optional<std::uint64_t> slot_holds_back{};  // bytes of WAL that it keeps
+  bool archiving_fails = false;                    // the last attempt of the archiver
+};
+
+std::vector<CheckItem> JudgeServer(const ServerView& server);
+std::vector<CheckItem> JudgeRights(const ServerView& server);
+// For sources whose WAL is streamed.
+std::vector<CheckItem> JudgeSlots(const ServerView& server, std::string_view slot_name);
+CheckItem JudgeSynchronous(const ServerView& server, WalWay way);
+// For sources whose WAL is pushed.
+CheckItem JudgeArchiving(const ServerView& server);
+
+// Whether synchronous_standby_names names a standby: compared without case; "*" names all.
+bool NamesStandby(std::string_view names, std::string_view application_name);
+
+// Room for more.
+struct Room {
+  std::string name;  // of the item
+  std::string where;
+  std::uint64_t free = 0;
+  std::uint64_t wanted = 0;  // less is attention
+};
+CheckItem JudgeRoom(const Room& room);
+
+}  // namespace holdfast::cli

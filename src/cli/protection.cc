@@ -1,0 +1,193 @@
+#include "cli/protection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/size_text.h"
+#include "base/time_text.h"
+
+namespace holdfast::cli {
+namespace {
+
+class Judge {
+ public:
+  explicit Judge(const SourceFacts& facts) : facts_(facts) {}
+
+  std::vector<Reason> Run() {
+    JudgeBackups();
+    JudgeNewest();
+    if (IsCluster() || facts_.usable_clusters > 0 || !facts_.without_wal.empty()) JudgeWal();
+    if (IsCluster()) JudgeServer();
+    return std::move(reasons_);
+  }
+
+ private:
+  bool IsCluster() const {
+    return facts_.configured != nullptr && facts_.configured->type == config::SourceType::kPostgres;
+  }
+  bool Streams() const { return facts_.configured->wal != config::WalMode::kPush; }
+
+  void Add(Protection severity, std::string text, std::string hint) {
+    reasons_.push_back({severity, std::move(text), std::move(hint)});
+  }
+  void Attention(std::string text, std::string hint) {
+    Add(Protection::kAttention, std::move(text), std::move(hint));
+  }
+  std::string BackUpHint() const {
+    return fmt::format("take one: holdfast backup {}", facts_.source);
+  }
+
+  void JudgeBackups() {
+    for (const SourceFacts::Damaged& damaged : facts_.damaged)
+      Attention(fmt::format("backup {} cannot be read: {}", damaged.id, damaged.text),
+                fmt::format("look closer: holdfast verify {}", facts_.source));
+    if (facts_.backups == 0)
+      return Add(Protection::kUnprotected, "there is no backup", BackUpHint());
+    if (IsCluster() && facts_.usable_clusters == 0 && facts_.without_wal.empty())
+      Attention("there are dumps only, so nothing can be recovered to a moment of choice",
+                BackUpHint());
+  }
+
+  void JudgeNewest() {
+    if (!facts_.newest) return;
+    const NewestBackup& newest = *facts_.newest;
+    if (newest.bad_pages > 0)
+      Attention(
+          fmt::format("the newest backup, {}, holds {} pages with wrong checksums", newest.id,
+                      newest.bad_pages),
+          fmt::format("the server's disk gave them so; see which: holdfast show {}", newest.id));
+    for (const std::string& warning : newest.warnings)
+      Attention(fmt::format("the newest backup, {}, warned: {}", newest.id, warning),
+                fmt::format("see holdfast show {}", newest.id));
+    if (facts_.configured == nullptr) return;
+    const config::Health& health = facts_.configured->health;
+    const base::Duration age = facts_.now - newest.finished;
+    if (health.max_backup_age && age > *health.max_backup_age)
+      Attention(
+          fmt::format("the newest backup is {} old, more than max_backup_age ({})",
+                      base::FormatDuration(age), base::FormatDuration(*health.max_backup_age)),
+          BackUpHint());
+    if (health.min_size && newest.size < *health.min_size)
+      Attention(fmt::format("the newest backup holds {}, less than min_size ({})",
+                            base::FormatBytes(newest.size), base::FormatBytes(*health.min_size)),
+                "is that really the source? holdfast check tells which server it is");
+  }
+
+  void JudgeWal() {
+    for (const std::string& id : facts_.without_wal)
+      Attention(
+          fmt::format("backup {} cannot be restored: WAL that it needs is not in the archive", id),
+          "what is missing: holdfast wal status " + facts_.source);
+    if (facts_.usable_clusters == 0 && !facts_.without_wal.empty())
+      Add(Protection::kUnprotected, "no backup of the cluster can be restored", BackUpHint());
+    if (!facts_.open_gap.empty())
+      Add(Protection::kUnprotected,
+          fmt::format("recovery ends at a gap after the newest backup: {} missing",
+                      facts_.open_gap),
+          fmt::format("push the segments if the server still has them, else take a backup: "
+                      "holdfast backup {}",
+                      facts_.source));
+    for (const std::string& problem : facts_.archive_problems)
+      Attention(problem, "see holdfast wal status " + facts_.source);
+  }
+
+  void JudgeServer() {
+    if (!facts_.server_problem.empty())
+      Attention("what is at risk is unknown: " + facts_.server_problem,
+                fmt::format("holdfast check {} says what is wrong", facts_.source));
+    if (facts_.other_cluster)
+      Add(Protection::kUnprotected, "the server is another cluster than the one backed up",
+          "after pg_upgrade or a new initdb take a backup: holdfast backup " + facts_.source);
+    if (!facts_.slot_problem.empty())
+      Attention(facts_.slot_problem,
+                fmt::format("take a backup so that recovery can go on from it: holdfast backup {}",
+                            facts_.source));
+    const auto& lag = facts_.configured->health.max_wal_lag;
+    if (lag && facts_.at_risk && facts_.at_risk->time && *facts_.at_risk->time > *lag)
+      Attention(
+          fmt::format("WAL of {} is not in the repository yet, more than max_wal_lag ({})",
+                      base::FormatDuration(*facts_.at_risk->time), base::FormatDuration(*lag)),
+          "see holdfast wal status " + facts_.source);
+    if (Streams()) JudgeReceiver();
+  }
+
+  void JudgeReceiver() {
+    const std::string start = fmt::format("start it: holdfast wal stream {}", facts_.source);
+    if (facts_.receiver && !facts_.receiver->problem.empty())
+      Attention("the WAL receiver: " + facts_.receiver->problem,
+                "see holdfast wal status " + facts_.source);
+    if (facts_.receiver && facts_.receiver->running) return;
+    // It may run on another host, which shows in nothing being at risk.
+    if (facts_.at_risk && facts_.at_risk->bytes == 0) return;
+    Attention(facts_.receiver ? "the WAL receiver does not run"
+                              : "no WAL receiver has run on this host, and WAL is not complete in "
+                                "the repository",
+              start);
+  }
+
+  const SourceFacts& facts_;
+  std::vector<Reason> reasons_;
+};
+
+}  // namespace
+
+std::string_view ProtectionName(Protection protection) {
+  switch (protection) {
+    case Protection::kProtected:
+      return "protected";
+    case Protection::kAttention:
+      return "attention";
+    case Protection::kUnknown:
+      return "unknown";
+    case Protection::kUnprotected:
+      break;
+  }
+  return "unprotected";
+}
+
+std::vector<Reason> JudgeProtection(const SourceFacts& facts) { return Judge(facts).Run(); }
+
+Protection WorstOf(const std::vector<Reason>& reasons) {
+  Protection worst = Protection::kProtected;
+  for (const Reason& reason : reasons) worst = std::max(worst, reason.severity);
+  return worst;
+}
+
+std::optional<AtRisk> RiskOf(const RiskInput& input) {
+  if (!input.server || !input.stored) return std::nullopt;
+  if (*input.server <= *input.stored) return AtRisk{.bytes = 0, .time = base::Duration(0)};
+  AtRisk risk{.bytes = *input.server - *input.stored};
+  if (input.last_stored) risk.time = std::max(input.now - *input.last_stored, base::Duration(0));
+  return risk;
+}
+
+int NagiosCode(Protection protection) {
+  switch (protection) {
+    case Protection::kProtected:
+      return 0;
+    case Protection::kAttention:
+      return 1;
+    case Protection::kUnprotected:
+      return 2;
+    case Protection::kUnknown:
+      break;
+  }
+  return 3;
+}
+
+std::string_view NagiosWord(Protection protection) {
+  switch (protection) {
+    case Protection::kProtected:
+      return "OK";
+    case Protection::kAttention:
+      return "WARNING";
+    case Protection::kUnprotected:
+      return "CRITICAL";
+    case Protection::kUnknown:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,91 @@
+// How well a source is protected, and why: pure decisions over facts that were gathered before.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/recovery_windows.h"
+#include "config/config.h"
+
+namespace holdfast::cli {
+
+// In the order in which the worst of several counts.
+enum class Protection { kProtected, kAttention, kUnknown, kUnprotected };
+std::string_view ProtectionName(Protection protection);
+
+struct Reason {
+  Protection severity = Protection::kAttention;
+  std::string text;
+  std::string hint;
+};
+
+struct NewestBackup {
+  std::string id;
+  std::string kind;
+  base::Time finished;
+  std::uint64_t size = 0;
+  std::size_t bad_pages = 0;
+  std::vector<std::string> warnings{};
+};
+
+// Written by the server and not yet in the repository.
+struct AtRisk {
+  std::uint64_t bytes = 0;
+  std::optional<base::Duration> time{};  // empty: since when is not known
+};
+
+struct ReceiverFacts {
+  bool running = false;
+  std::string problem{};
+  std::optional<base::Time> last_received{};
+};
+
+struct SourceFacts {
+  std::string source;
+  // Null for a source that only the repository knows (any more): nothing more is expected of it.
+  const config::Source* configured = nullptr;
+  base::Time now;
+
+  std::size_t backups = 0;
+  std::optional<NewestBackup> newest{};
+  struct Damaged {
+    std::string id;
+    std::string text;
+  };
+  std::vector<Damaged> damaged{};
+
+  // Clusters only.
+  std::vector<std::string> without_wal{};  // backups whose own WAL is not all there
+  std::size_t usable_clusters = 0;
+  std::string open_gap{};  // the missing segments after the newest usable backup, in words
+  std::vector<std::string> archive_problems{};
+  bool server_asked = false;
+  std::string server_problem{};  // why it could not be asked
+  bool other_cluster = false;    // the server is not the one that the newest backup is of
+  std::string slot_problem{};
+  std::optional<AtRisk> at_risk{};  // empty: unknown
+  std::optional<ReceiverFacts> receiver{};
+};
+
+std::vector<Reason> JudgeProtection(const SourceFacts& facts);
+Protection WorstOf(const std::vector<Reason>& reasons);
+
+// An idle server is not late: without newer WAL nothing is at risk, however long ago the last
+// commit was. Empty when a position is unknown.
+struct RiskInput {
+  std::optional<pg::Lsn> server{};  // flushed there
+  std::optional<pg::Lsn> stored{};
+  std::optional<base::Time> last_stored{};  // the newest commit or receipt known to be stored
+  base::Time now{};
+};
+std::optional<AtRisk> RiskOf(const RiskInput& input);
+
+// Nagios: 0 ok, 1 warning, 2 critical, 3 unknown.
+int NagiosCode(Protection protection);
+std::string_view NagiosWord(Protection protection);
+
+}  // namespace holdfast::cli

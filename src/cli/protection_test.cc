@@ -1,0 +1,188 @@
+#include "cli/protection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace holdfast::cli {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+const base::Time kNow{hours(1000)};
+
+// A cluster whose newest backup is five minutes old, and whose receiver runs.
+class AProtectedSource : public testing::Test {
+ protected:
+  AProtectedSource() {
+    source.name = "shop";
+    facts.source = "shop";
+    facts.configured = &source;
+    facts.now = kNow;
+    facts.backups = 3;
+    facts.usable_clusters = 3;
+    facts.newest = NewestBackup{
+        .id = "shop/x", .kind = "cluster", .finished = kNow - minutes(5), .size = base::kGiB};
+    facts.server_asked = true;
+    facts.at_risk = AtRisk{.bytes = 0, .time = base::Duration(0)};
+    facts.receiver = ReceiverFacts{.running = true};
+  }
+
+  Protection Judged() const { return WorstOf(JudgeProtection(facts)); }
+  // The only reason.
+  std::string Text() const {
+    const auto reasons = JudgeProtection(facts);
+    if (reasons.size() != 1) return std::to_string(reasons.size()) + " reasons";
+    EXPECT_NE(reasons.front().hint, "");
+    return reasons.front().text;
+  }
+
+  config::Source source;
+  SourceFacts facts;
+};
+
+TEST_F(AProtectedSource, HasNoReasons) { EXPECT_TRUE(JudgeProtection(facts).empty()); }
+
+TEST_F(AProtectedSource, StaysProtectedWhileSomeWalIsUnderWay) {
+  facts.at_risk = AtRisk{.bytes = 8192, .time = seconds(1)};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
+TEST_F(AProtectedSource, IsUnprotectedWithoutAnyBackup) {
+  facts.backups = 0;
+  facts.usable_clusters = 0;
+  facts.newest.reset();
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+  EXPECT_THAT(Text(), HasSubstr("no backup"));
+}
+
+TEST_F(AProtectedSource, IsUnprotectedWhenNoBackupHasItsWal) {
+  facts.usable_clusters = 0;
+  facts.without_wal = {"shop/x"};
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+}
+
+TEST_F(AProtectedSource, IsUnprotectedAfterAGapThatNoBackupFollows) {
+  facts.open_gap = "000000010000000000000003";
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+  EXPECT_THAT(Text(), HasSubstr("000000010000000000000003"));
+}
+
+TEST_F(AProtectedSource, IsUnprotectedWhenTheServerIsAnotherCluster) {
+  facts.other_cluster = true;
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+}
+
+TEST_F(AProtectedSource, NeedsAttentionForADamagedBackup) {
+  facts.damaged.push_back({"shop/y", "cut short"});
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  EXPECT_THAT(Text(), HasSubstr("shop/y"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenOneOfItsBackupsLacksWal) {
+  facts.without_wal = {"shop/y"};
+  EXPECT_EQ(Judged(), Protection::kAttention);
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWithDumpsOnly) {
+  facts.usable_clusters = 0;
+  EXPECT_THAT(Text(), HasSubstr("dumps only"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionForBadPagesAndWarnings) {
+  facts.newest->bad_pages = 2;
+  EXPECT_THAT(Text(), HasSubstr("2 pages"));
+  facts.newest->bad_pages = 0;
+  facts.newest->warnings = {"configuration lies outside"};
+  EXPECT_THAT(Text(), HasSubstr("configuration lies outside"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenTheNewestBackupIsTooOldOrTooSmall) {
+  source.health.max_backup_age = minutes(5);
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  source.health.max_backup_age = minutes(4);
+  EXPECT_THAT(Text(), HasSubstr("max_backup_age"));
+  source.health.max_backup_age.reset();
+  source.health.min_size = base::kGiB + 1;
+  EXPECT_THAT(Text(), HasSubstr("min_size"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenWalLags) {
+  source.health.max_wal_lag = minutes(1);
+  facts.at_risk = AtRisk{.bytes = 1, .time = minutes(1)};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.at_risk = AtRisk{.bytes = 1, .time = minutes(2)};
+  EXPECT_THAT(Text(), HasSubstr("max_wal_lag"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenItsServerCannotBeAsked) {
+  facts.server_problem = "cannot connect";
+  facts.at_risk.reset();
+  EXPECT_THAT(Text(), HasSubstr("unknown: cannot connect"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionForALostSlot) {
+  facts.slot_problem = "slot lost";
+  EXPECT_EQ(Text(), "slot lost");
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWithoutAReceiverUnlessNothingIsAtRisk) {
+  facts.receiver->running = false;
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.at_risk = AtRisk{.bytes = 1};
+  EXPECT_THAT(Text(), HasSubstr("does not run"));
+  facts.receiver.reset();
+  EXPECT_THAT(Text(), HasSubstr("no WAL receiver"));
+  facts.at_risk.reset();
+  EXPECT_THAT(Text(), HasSubstr("no WAL receiver"));
+  source.wal = config::WalMode::kPush;
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
+TEST_F(AProtectedSource, NeedsAttentionForItsReceiversProblem) {
+  facts.receiver->problem = "the spool is full";
+  EXPECT_THAT(Text(), HasSubstr("the spool is full"));
+}
+
+TEST_F(AProtectedSource, IsJudgedByItsBackupsAloneOnceNoLongerConfigured) {
+  facts.configured = nullptr;
+  facts.at_risk.reset();
+  facts.receiver.reset();
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
+TEST(Risk, IsUnknownWithoutEitherPosition) {
+  EXPECT_FALSE(RiskOf({.server = pg::Lsn(10)}));
+  EXPECT_FALSE(RiskOf({.stored = pg::Lsn(10)}));
+}
+
+TEST(Risk, OfAnIdleServerIsNothingHoweverOldItsLastCommit) {
+  const auto risk = RiskOf(
+      {.server = pg::Lsn(10), .stored = pg::Lsn(10), .last_stored = base::Time{}, .now = kNow});
+  ASSERT_TRUE(risk);
+  EXPECT_EQ(risk->bytes, 0U);
+  EXPECT_EQ(risk->time, base::Duration(0));
+}
+
+TEST(Risk, CountsBytesAndTimeSinceTheLastStoredCommit) {
+  const auto risk = RiskOf({.server = pg::Lsn(50),
+                            .stored = pg::Lsn(10),
+                            .last_stored = kNow - seconds(7),
+                            .now = kNow});
+  ASSERT_TRUE(risk);
+  EXPECT_EQ(risk->bytes, 40U);
+  EXPECT_EQ(risk->time, seconds(7));
+  EXPECT_FALSE(RiskOf({.server = pg::Lsn(50), .stored = pg::Lsn(10), .now = kNow})->time);
+}
+
+TEST(Nagios, SpeaksItsFourCodes) {
+  EXPECT_EQ(NagiosCode(Protection::kProtected), 0);
+  EXPECT_EQ(NagiosCode(Protection::kAttention), 1);
+  EXPECT_EQ(NagiosCode(Protection::kUnprotected), 2);
+  EXPECT_EQ(NagiosCode(Protection::kUnknown), 3);
+}
+
+}  // namespace
+}  // namespace holdfast::cli

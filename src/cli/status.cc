@@ -1,0 +1,232 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "base/size_text.h"
+#include "base/time_text.h"
+#include "cli/commands.h"
+#include "cli/open_repository.h"
+#include "cli/session.h"
+#include "cli/source_access.h"
+#include "cli/source_status.h"
+#include "cli/table.h"
+#include "repo/snapshot.h"
+
+namespace holdfast::cli {
+namespace {
+
+struct Options {
+  std::string source;
+  bool check = false;
+};
+
+// Those configured, and those that the default repository knows, where it can be asked: a
+// configured source shows itself why it cannot.
+std::vector<std::string> SourcesOf(Session& session, const std::string& named) {
+  if (!named.empty()) return {named};
+  std::set<std::string> names;
+  for (const config::Source& source : session.config().sources) names.insert(source.name);
+  try {
+    const repo::Repository repository = OpenRepository(session, ChooseRepository(session, nullptr));
+    for (std::string& name : repo::ListSources(repository)) names.insert(std::move(name));
+  } catch (const base::Error&) {
+    if (names.empty()) throw;
+  }
+  return {names.begin(), names.end()};
+}
+
+nlohmann::json GapsJson(const ShownWindow& shown) {
+  nlohmann::json gaps = nlohmann::json::array();
+  for (const wal::Gap& gap : shown.window.gaps)
+    gaps.push_back({{"from_lsn", pg::FormatLsn(gap.start)},
+                    {"to_lsn", pg::FormatLsn(gap.end)},
+                    {"missing", gap.ToString(shown.segment_size)}});
+  return gaps;
+}
+
+nlohmann::json WindowJson(Session& session, const ShownWindow& shown) {
+  const RecoveryWindow& window = shown.window;
+  nlohmann::json stretches = nlohmann::json::array();
+  for (const Stretch& stretch : window.stretches)
+    stretches.push_back({{"from", session.TimeText(stretch.from_time)},
+                         {"from_lsn", pg::FormatLsn(stretch.from)},
+                         {"to_lsn", pg::FormatLsn(stretch.to)}});
+  return {
+      {"system_identifier", std::to_string(shown.system.value())},
+      {"timeline", window.timeline.value()},
+      {"from", session.TimeText(window.stretches.front().from_time)},
+      {"to", shown.to_time ? nlohmann::json(session.TimeText(*shown.to_time)) : nlohmann::json()},
+      {"from_lsn", pg::FormatLsn(window.stretches.front().from)},
+      {"to_lsn", pg::FormatLsn(window.stretches.back().to)},
+      {"stretches", std::move(stretches)},
+      {"gaps", GapsJson(shown)}};
+}
+
+nlohmann::json RiskJson(const std::optional<AtRisk>& risk) {
+  if (!risk) return nullptr;
+  return {{"bytes", risk->bytes},
+          {"seconds", risk->time ? nlohmann::json(static_cast<double>(risk->time->count()) / 1e6)
+                                 : nlohmann::json()}};
+}
+
+nlohmann::json NewestJson(Session& session, const SourceFacts& facts) {
+  if (!facts.newest) return nullptr;
+  const base::Duration age = facts.now - facts.newest->finished;
+  return {{"id", facts.newest->id},
+          {"kind", facts.newest->kind},
+          {"finished_at", session.TimeText(facts.newest->finished)},
+          {"age_seconds", std::chrono::duration_cast<std::chrono::seconds>(age).count()}};
+}
+
+nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
+  nlohmann::json reasons = nlohmann::json::array();
+  for (const Reason& reason : status.reasons)
+    reasons.push_back({{"text", reason.text}, {"hint", reason.hint}});
+  nlohmann::json windows = nlohmann::json::array();
+  for (const ShownWindow& shown : status.windows) windows.push_back(WindowJson(session, shown));
+  nlohmann::json damaged = nlohmann::json::array();
+  for (const SourceFacts::Damaged& backup : status.facts.damaged)
+    damaged.push_back({{"id", backup.id}, {"error", backup.text}});
+  return {{"source", status.source},         {"state", ProtectionName(status.protection)},
+          {"reasons", std::move(reasons)},   {"newest_backup", NewestJson(session, status.facts)},
+          {"backups", status.facts.backups}, {"damaged_backups", std::move(damaged)},
+          {"windows", std::move(windows)},   {"at_risk", RiskJson(status.facts.at_risk)},
+          {"receiver", status.receiver}};
+}
+
+class People {
+ public:
+  People(Session& session, const SourceStatus& status) : session_(session), status_(status) {}
+
+  void Print() {
+    const SourceFacts& facts = status_.facts;
+    session_.out() << Printable(
+                          fmt::format("{}: {}", status_.source, ProtectionName(status_.protection)))
+                   << '\n';
+    if (facts.newest)
+      Line("newest backup", fmt::format("{}, {} old; {} in all", facts.newest->id,
+                                        Age(facts.now - facts.newest->finished), facts.backups));
+    for (const ShownWindow& shown : status_.windows) PrintWindow(shown);
+    if (facts.server_asked) Line("at risk", RiskText());
+    if (!status_.receiver.is_null())
+      Line("receiver", status_.receiver.value("running", false) ? "running" : "not running");
+    for (const Reason& reason : status_.reasons) {
+      Line(ProtectionName(reason.severity), reason.text);
+      Line("", "hint: " + reason.hint);
+    }
+  }
+
+ private:
+  // A backup made by a host whose clock is ahead is not older than nothing.
+  static std::string Age(base::Duration age) {
+    return base::FormatDuration(std::max(age, base::Duration(0)));
+  }
+
+  void Line(std::string_view title, std::string_view text) {
+    session_.out() << Printable(fmt::format("  {:<14} {}", title, text)) << '\n';
+  }
+
+  void PrintWindow(const ShownWindow& shown) {
+    const Stretch& first = shown.window.stretches.front();
+    const pg::Lsn end = shown.window.stretches.back().to;
+    Line(
+        fmt::format("timeline {}", shown.window.timeline.value()),
+        fmt::format("recoverable from {} to {} ({} to {})", session_.TimeForPeople(first.from_time),
+                    shown.to_time ? session_.TimeForPeople(*shown.to_time)
+                                  : "a time not known, no commit is near the end",
+                    pg::FormatLsn(first.from), pg::FormatLsn(end)));
+    for (const wal::Gap& gap : shown.window.gaps)
+      Line("gap", "missing: " + gap.ToString(shown.segment_size));
+  }
+
+  std::string RiskText() const {
+    const std::optional<AtRisk>& risk = status_.facts.at_risk;
+    if (!risk) return "unknown";
+    if (risk->bytes == 0) return "nothing";
+    return fmt::format("{}, {}", base::FormatBytes(risk->bytes),
+                       risk->time ? base::FormatDuration(*risk->time) : "since when is unknown");
+  }
+
+  Session& session_;
+  const SourceStatus& status_;
+};
+
+std::string OneLine(const std::vector<SourceStatus>& all, Protection worst) {
+  std::vector<std::string> parts;
+  for (const SourceStatus& status : all) {
+    std::string part = fmt::format("{} {}", status.source, ProtectionName(status.protection));
+    const auto reason = std::ranges::max_element(status.reasons, {}, &Reason::severity);
+    if (reason != status.reasons.end()) part += ": " + reason->text;
+    parts.push_back(std::move(part));
+  }
+  // '|' would begin performance data.
+  std::string line =
+      Printable(fmt::format("HOLDFAST {} - {}", NagiosWord(worst), fmt::join(parts, "; ")));
+  std::ranges::replace(line, '|', '/');
+  return line;
+}
+
+Protection WorstOf(const std::vector<SourceStatus>& all) {
+  Protection worst = Protection::kProtected;
+  for (const SourceStatus& status : all) worst = std::max(worst, status.protection);
+  return worst;
+}
+
+int Status(Session& session, const Options& options) {
+  std::vector<SourceStatus> all;
+  for (const std::string& source : SourcesOf(session, options.source))
+    all.push_back(StatusOf(session, source));
+  if (all.empty())
+    throw base::Error(base::ErrorKind::kUsage, "no source is configured",
+                      {"describe one in the configuration: [source.NAME]"});
+  const Protection worst = WorstOf(all);
+  if (session.json()) {
+    nlohmann::json sources = nlohmann::json::array();
+    for (const SourceStatus& status : all) sources.push_back(StatusJson(session, status));
+    session.PrintJson({{"sources", std::move(sources)}});
+  } else if (options.check) {
+    session.out() << OneLine(all, worst) << '\n';
+  } else {
+    for (const SourceStatus& status : all) People(session, status).Print();
+  }
+  if (options.check) return NagiosCode(worst);
+  return ToInt(worst == Protection::kProtected ? ExitCode::kDone : ExitCode::kAttention);
+}
+
+// A monitoring system takes 2 for critical; not knowing is 3.
+int StatusForNagios(Session& session, const Options& options) {
+  try {
+    return Status(session, options);
+  } catch (const base::Error& error) {
+    session.out() << Printable(fmt::format("HOLDFAST UNKNOWN - {}", error.message())) << '\n';
+    return NagiosCode(Protection::kUnknown);
+  }
+}
+
+}  // namespace
+
+Command StatusCommand() {
+  return {.path = "status",
+          .purpose = "Show what can be recovered, what is at risk, and what is wrong",
+          .example = "holdfast status shop",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<Options>();
+            app.add_option("SOURCE", options->source, "Source (default: all)");
+            app.add_flag("--check", options->check,
+                         "One line and the exit codes of a Nagios plugin: 0 ok, 1 warning, "
+                         "2 critical, 3 unknown");
+            return [options](Session& session) {
+              return options->check ? StatusForNagios(session, *options)
+                                    : Status(session, *options);
+            };
+          },
+          .exit_codes =
+              "Exit codes: 0 everything is protected; 1 something needs attention; 2 "
+              "usage or\n  configuration; 7 interrupted; 70 internal error; with "
+              "--check those of Nagios"};
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,139 @@
+"""`check`: everything a backup and a restore need is tried, and what fails says how to mend it."""
+
+import pytest
+from harness.postgres import OFFICIAL_IMAGE
+from harness.process import eventually
+
+CONFIG = """
+state_directory = "{path}/state"
+[repository.main]
+url = "file://{path}/repository"
+key_file = "{path}/main.key"
+[source.shop]
+connection = "{conninfo}"
+spool_max = "128MiB"
+"""
+
+
+@pytest.fixture
+def server(postgres):
+    made = postgres(15, hba=OFFICIAL_IMAGE)
+    made.stop()
+    return made.start({"fsync": "on"})
+
+
+@pytest.fixture
+def program_for(workplace, holdfast):
+    """A program with a repository, whose source is reached by the connection given."""
+    def make(conninfo, more=""):
+        program = holdfast(CONFIG.format(path=workplace.path, conninfo=conninfo) + more)
+        program.run("init")
+        return program
+    return make
+
+
+def check(program, code, **options):
+    (source,) = program.json("check", "shop", code=code, **options)["sources"]
+    items = {item["name"]: item for item in source["items"]}
+    assert all(item["hint"] for item in items.values() if item["state"] != "ok")
+    return items
+
+
+def bad(items):
+    return {name: item["state"] for name, item in items.items() if item["state"] != "ok"}
+
+
+def role_with(server, statements):
+    server.execute(f"CREATE ROLE keeper LOGIN PASSWORD 'secret'; {statements}")
+    return server.outside_conninfo(user="keeper", password="secret")
+
+
+def program_for_again(program, conninfo, more=""):
+    """The same program and repository, another way to the server."""
+    lines = [f'connection = "{conninfo}"' if line.startswith("connection") else line
+             for line in program.config.read_text().splitlines()]
+    program.configure("\n".join(lines) + "\n" + more)
+    return program
+
+
+def test_a_superuser_on_the_same_host_has_everything(workplace, program_for, server):
+    program = program_for(server.conninfo(), f'data_directory = "{server.data}"\n')
+    before = sorted(p for p in (workplace.path / "repository").rglob("*") if p.is_file())
+    items = check(program, code=0)
+    assert bad(items) == {}
+    assert "replication protocol" in items["wal"]["detail"]
+    assert "server's own" in items["data_directory"]["detail"]
+    assert sorted(p for p in (workplace.path / "repository").rglob("*") if p.is_file()) == before
+    assert not (workplace.path / "state").exists(), "a check leaves nothing behind"
+    assert "ok         connection" in program.run("check").out
+
+
+def test_the_printed_grants_are_enough_and_wal_comes_through_sql(program_for, server):
+    program = program_for(server.conninfo())
+    grants = program.run("check", "shop", "--grants", "--role", "keeper").out
+    conninfo = role_with(server, grants)
+    items = check(program_for_again(program, conninfo), code=0)
+    assert bad(items) == {}
+    assert "through SQL" in items["wal"]["detail"] and "pg_hba.conf" in items["wal"]["hint"]
+
+
+def test_each_grant_that_is_missing_is_named(program_for, server):
+    program = program_for(server.conninfo())
+    grants = program.run("check", "shop", "--grants", "--role", "keeper").out.splitlines()
+    kept = [line for line in grants if "pg_backup_start" not in line and "pg_read_all_settings" not in line]
+    assert len(kept) == len(grants) - 2
+    items = check(program_for_again(program, role_with(server, "\n".join(kept))), code=5)
+    assert bad(items) == {"pg_backup_start(text, boolean)": "failed", "pg_read_all_settings": "failed"}
+    assert "holdfast check shop --grants" in items["pg_backup_start(text, boolean)"]["hint"]
+
+
+def test_a_server_that_cannot_be_reached_is_one_sentence(program_for, server):
+    program = program_for(server.outside_conninfo(password="wrong"))
+    items = check(program, code=5)
+    assert list(bad(items)) == ["connection"]
+    assert "password authentication failed" in items["connection"]["detail"]
+    program_for_again(program, server.conninfo())
+    server.stop()
+    items = check(program, code=5)
+    assert list(bad(items)) == ["connection"] and "\n" not in items["connection"]["detail"]
+    assert items["writable"]["state"] == "ok" and items["spool"]["state"] == "ok"
+    printed = program.run("check", "shop", "--grants", "--role", "keeper")
+    assert "pg_backup_start" in printed.out and "assumed" in printed.err
+
+
+def test_a_synchronous_receiver_must_be_able_to_acknowledge(program_for, server):
+    program = program_for(server.conninfo())
+    server.configure({"synchronous_standby_names": "FIRST 1 (holdfast)", "synchronous_commit": "remote_apply"})
+    eventually(lambda: server.value("SHOW synchronous_commit") == "remote_apply", "the server reads its settings")
+    items = check(program, code=5)
+    assert bad(items) == {"synchronous": "failed"} and "remote_apply" in items["synchronous"]["detail"]
+    program_for_again(program, server.outside_conninfo())
+    assert bad(check(program, code=5)) == {"synchronous": "failed"}
+
+
+def test_a_pushing_server_must_call_holdfast(program_for, server):
+    program = program_for(server.conninfo(), 'wal = "push"\n')
+    items = check(program, code=5)
+    assert bad(items) == {"archive_command": "failed"}
+    assert "wal push --source shop" in items["archive_command"]["hint"]
+
+
+def test_a_repository_that_is_not_there_or_does_not_open_is_told(workplace, program_for, server):
+    program = program_for(server.conninfo())
+    gone = check(program, code=5, env={"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"})
+    assert list(bad(gone)) == ["repository"] and gone["connection"]["state"] == "ok"
+    wrong = workplace.write("wrong.key", "not a key\n")
+    items = check(program, code=5, env={"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": wrong})
+    assert list(bad(items)) == ["key"]
+
+
+def test_another_servers_data_directory_is_refused(postgres, program_for, server):
+    other = postgres(15)
+    program = program_for(server.conninfo(), f'data_directory = "{other.data}"\n')
+    assert bad(check(program, code=5)) == {"data_directory": "failed"}
+
+
+def test_words_that_do_not_fit_together_are_refused(program_for, server):
+    program = program_for(server.conninfo())
+    assert "--grants needs a source" in program.run("check", "--grants", code=2).err
+    assert "goes with --grants" in program.run("check", "shop", "--role", "x", code=2).err

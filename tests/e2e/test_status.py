@@ -1,0 +1,141 @@
+"""`status`: what can be recovered, what is at risk, and what is wrong, said in time and only when it is so."""
+
+import signal
+
+import pytest
+from harness.process import eventually
+
+CONFIG = """
+state_directory = "{path}/state"
+[repository.main]
+url = "file://{path}/repository"
+key_file = "{path}/main.key"
+[source.shop]
+connection = "{conninfo}"
+"""
+
+
+@pytest.fixture
+def server(postgres):
+    made = postgres(15)
+    made.stop()
+    return made.start({"fsync": "on"})
+
+
+@pytest.fixture
+def program(workplace, holdfast, server):
+    made = holdfast(CONFIG.format(path=workplace.path, conninfo=server.conninfo()))
+    made.run("init")
+    return made
+
+
+def back_up(program):
+    """While a receiver runs: without one a backup waits for WAL before it reads it itself."""
+    receiver = program.start("wal", "stream", "shop")
+    program.run("backup", "shop")
+    receiver.stop(signal.SIGTERM)
+
+
+def status(program, code):
+    (source,) = program.json("status", "shop", code=code)["sources"]
+    assert source["source"] == "shop"
+    assert all(reason["text"] and reason["hint"] for reason in source["reasons"])
+    return source
+
+
+def texts(source):
+    return " | ".join(reason["text"] for reason in source["reasons"])
+
+
+def is_protected(program):
+    (source,) = program.json("status", "shop", code=None)["sources"]
+    return source["state"] == "protected" and source["at_risk"] == {"bytes": 0, "seconds": 0}
+
+
+def test_without_a_backup_nothing_is_protected_and_nothing_is_known_to_be_at_risk(program):
+    source = status(program, code=1)
+    assert source["state"] == "unprotected"
+    assert "there is no backup" in texts(source)
+    assert (source["newest_backup"], source["backups"], source["windows"]) == (None, 0, [])
+    assert source["at_risk"] is None
+    people = program.run("status", code=1).out
+    assert people.startswith("shop: unprotected\n") and "unknown" in people
+    line = program.run("status", "--check", code=2).out
+    assert line.startswith("HOLDFAST CRITICAL - shop unprotected") and line.count("\n") == 1
+
+
+def test_a_backup_and_a_receiver_protect_and_a_stopped_receiver_is_told(program, server):
+    receiver = program.start("wal", "stream", "shop")
+    program.run("backup", "shop")
+    server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
+    eventually(lambda: is_protected(program), "everything is in the repository")
+    source = status(program, code=0)
+    (window,) = source["windows"]
+    assert window["timeline"] == 1 and window["gaps"] == []
+    assert window["from"] <= window["to"]
+    assert source["newest_backup"]["id"].startswith("shop/") and source["receiver"]["running"]
+    assert program.run("status", "--check").out.startswith("HOLDFAST OK - shop protected")
+    receiver.stop(signal.SIGTERM)
+    server.execute("CREATE TABLE u AS SELECT generate_series(1, 1000) AS i")
+    late = status(program, code=1)
+    assert late["state"] == "attention" and "receiver does not run" in texts(late)
+    assert late["at_risk"]["bytes"] > 0 and late["at_risk"]["seconds"] >= 0
+
+
+def test_a_gap_after_the_newest_backup_ends_recovery_until_the_next_one(program, server):
+    back_up(program)
+    names = []
+    for _ in range(2):
+        server.execute("CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t VALUES (1)")
+        names.append(server.switch_wal())
+    server.execute("INSERT INTO t VALUES (2)")
+    program.run("wal", "push", "--source", "shop", server.data / "pg_wal" / names[1])
+    source = status(program, code=1)
+    assert source["state"] == "unprotected" and names[0] in texts(source)
+    (window,) = source["windows"]
+    assert window["gaps"][0]["missing"] == names[0]
+    assert names[0] in program.run("status", code=1).out
+    program.run("backup", "shop")
+    healed = status(program, code=1)
+    assert healed["state"] == "attention" and "gap" not in texts(healed)
+    assert len(healed["windows"][0]["stretches"]) == 2
+    assert healed["windows"][0]["gaps"][0]["missing"] == names[0]
+
+
+def test_a_stopped_server_leaves_at_risk_unknown(program, server):
+    back_up(program)
+    server.stop()
+    source = status(program, code=1)
+    assert source["state"] == "attention" and source["at_risk"] is None
+    assert "what is at risk is unknown" in texts(source)
+    assert source["backups"] == 1 and len(source["windows"]) == 1
+
+
+def test_a_damaged_backup_is_shown(workplace, program):
+    back_up(program)
+    (snapshot,) = (p for p in (workplace.path / "repository/snapshots").rglob("*") if p.is_file())
+    snapshot.chmod(0o600)
+    snapshot.write_bytes(b"damaged" + snapshot.read_bytes()[7:])
+    source = status(program, code=1)
+    assert source["state"] == "unprotected"
+    assert len(source["damaged_backups"]) == 1 and source["damaged_backups"][0]["id"] in texts(source)
+
+
+def test_a_repository_that_is_not_there_is_unknown(workplace, program):
+    gone = {"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"}
+    line = program.run("status", "--check", code=3, env=gone).out
+    assert line.startswith("HOLDFAST UNKNOWN - shop unknown: ") and "unmounted" in line
+    assert program.run("status", "--check", code=3, env={"HOLDFAST_TIMEZONE": "Mars"}).out.count("\n") == 1
+
+
+def test_a_receiver_goes_on_when_its_state_cannot_be_written(workplace, program, server):
+    in_the_way = workplace.path / "state/wal/shop/receiver.json"
+    for part in ("state", "state/wal", "state/wal/shop", "state/wal/shop/receiver.json"):
+        workplace.folder(part)
+    receiver = program.start("wal", "stream", "shop")
+    receiver.wait_for_output("state cannot be written")
+    program.run("backup", "shop")
+    in_the_way.rmdir()
+    server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
+    eventually(lambda: is_protected(program), "the receiver goes on")
+    receiver.stop(signal.SIGTERM)
