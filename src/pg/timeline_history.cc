@@ -47,12 +47,9 @@ TimelineHistory::TimelineHistory(TimelineId timeline, std::vector<TimelineSwitch
   if (timeline == TimelineId(1) && !ancestors_.empty()) ThrowCorrupt(timeline, "has ancestors");
   if (timeline > TimelineId(1) && ancestors_.empty()) ThrowCorrupt(timeline, "names no ancestor");
   TimelineId last_timeline{0};
-  Lsn last_switch;
   for (const TimelineSwitch& ancestor : ancestors_) {
     if (ancestor.timeline <= last_timeline) ThrowCorrupt(timeline, "has ancestors out of order");
-    if (ancestor.left_at < last_switch) ThrowCorrupt(timeline, "has switch points out of order");
     last_timeline = ancestor.timeline;
-    last_switch = ancestor.left_at;
   }
   if (last_timeline >= timeline) ThrowCorrupt(timeline, "names itself or a later one as ancestor");
 }
@@ -83,7 +80,8 @@ std::vector<TimelineSpan> TimelineHistory::Spans() const {
   std::vector<TimelineSpan> spans;
   Lsn begin;
   for (const TimelineSwitch& ancestor : ancestors_) {
-    spans.push_back({ancestor.timeline, begin, ancestor.left_at});
+    const Lsn end = *LeftAt(ancestor.timeline);
+    if (end >= begin) spans.push_back({ancestor.timeline, begin, end});
     begin = ancestor.left_at;
   }
   spans.push_back({timeline_, begin, std::nullopt});
@@ -91,13 +89,16 @@ std::vector<TimelineSpan> TimelineHistory::Spans() const {
 }
 
 TimelineId TimelineHistory::TimelineOfByteAt(Lsn lsn) const {
-  const auto found = std::ranges::upper_bound(ancestors_, lsn, {}, &TimelineSwitch::left_at);
-  return found == ancestors_.end() ? timeline_ : found->timeline;
+  for (const TimelineSpan& span : Spans()) {
+    if (span.end && lsn < *span.end) return span.timeline;
+  }
+  return timeline_;
 }
 
 std::optional<Lsn> TimelineHistory::LeftAt(TimelineId timeline) const {
   const auto found = std::ranges::find(ancestors_, timeline, &TimelineSwitch::timeline);
-  return found == ancestors_.end() ? std::nullopt : std::optional(found->left_at);
+  if (found == ancestors_.end()) return std::nullopt;
+  return std::ranges::min_element(found, ancestors_.end(), {}, &TimelineSwitch::left_at)->left_at;
 }
 
 bool TimelineHistory::Includes(TimelineId timeline) const {

@@ -33,8 +33,12 @@ class TimelineHistory {
  public:
   // Timeline 1.
   TimelineHistory() = default;
-  // Throws Error(kCorrupt) unless the ancestors rise, are below `timeline`, and the switch points
-  // do not fall; or when a timeline above 1 has no ancestors, or timeline 1 has some.
+  // Throws Error(kCorrupt) unless the ancestors rise and are below `timeline`; or when a timeline
+  // above 1 has no ancestors, or timeline 1 has some.
+  //
+  // Switch points may fall: a server that follows timeline 2 and ends its recovery before the point
+  // where 2 left 1 writes a file that leaves 2 earlier than 1 (writeTimeLineHistory). Such a
+  // history left both at the lower point, and has nothing of 2 (tliOfPointInHistory).
   TimelineHistory(TimelineId timeline, std::vector<TimelineSwitch> ancestors);
 
   // Reads the file of `timeline`. Comments (#), empty lines and CRLF are tolerated. A file without
@@ -45,14 +49,15 @@ class TimelineHistory {
 
   TimelineId timeline() const { return timeline_; }
   const std::vector<TimelineSwitch>& ancestors() const { return ancestors_; }
-  // Oldest first, abutting, from 0 without end.
+  // Oldest first, abutting, from 0 without end. An ancestor of which the history has nothing is
+  // left out; one that was left where it began has an empty span.
   std::vector<TimelineSpan> Spans() const;
 
   // The timeline whose WAL holds the byte at `lsn` in this history. At a switch point that is the
   // new one.
   TimelineId TimelineOfByteAt(Lsn lsn) const;
   // Where this history left `timeline`: nothing for its own timeline, which it has not left, and
-  // for timelines that are not part of it (ask Includes).
+  // for timelines that its file does not name (ask Includes).
   std::optional<Lsn> LeftAt(TimelineId timeline) const;
   bool Includes(TimelineId timeline) const;
   // Whether a cluster that has replayed `timeline` up to `lsn` can go on along this history: it is
