@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
 
 #include "base/error.h"
 #include "base/size_text.h"
@@ -43,6 +46,26 @@ bool ServerRuns(const base::Path& directory) {
 
 bool IsUnfinishedRestore(const base::Path& directory) {
   return fs::exists(directory / kUnfinishedControlPath) && !fs::exists(directory / kControlPath);
+}
+
+constexpr std::string_view kMarkHeading = "an unfinished restore by holdfast";
+
+// The tablespace directories of an unfinished restore.
+std::set<base::Path> FilledBefore(const base::Path& data_directory) {
+  std::set<base::Path> directories;
+  if (!IsUnfinishedRestore(data_directory)) return directories;
+  const base::Bytes mark = base::ReadFile(data_directory / kUnfinishedControlPath);
+  std::istringstream lines{std::string(base::AsText(mark))};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('/')) directories.insert(base::Path(line));
+  }
+  return directories;
+}
+
+std::string MarkOf(const std::set<base::Path>& directories) {
+  std::string mark = fmt::format("{}\n", kMarkHeading);
+  for (const base::Path& directory : directories) mark += fmt::format("{}\n", directory.native());
+  return mark;
 }
 
 bool Contains(const base::Path& outer, const base::Path& inner) {
@@ -83,8 +106,8 @@ DestinationState CheckDataDirectory(const base::Path& directory) {
                     {"restore into an empty directory, or move what is there out of the way"});
 }
 
-void CheckTablespaceDirectory(const base::Path& directory, DestinationState data_directory) {
-  if (IsEmptyOrAbsent(directory) || data_directory == DestinationState::kUnfinished) return;
+void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory) {
+  if (IsEmptyOrAbsent(directory) || FilledBefore(data_directory).contains(directory)) return;
   throw base::Error(
       base::ErrorKind::kConflict,
       fmt::format("the tablespace directory {} is not empty", directory.native()),
@@ -155,12 +178,14 @@ void CheckSpace(const std::map<base::Path, std::uint64_t>& bytes_by_directory) {
 void PrepareDirectories(const base::Path& data_directory,
                         const std::map<pg::Oid, base::Path>& tablespaces) {
   const DestinationState state = CheckDataDirectory(data_directory);
-  for (const auto& [oid, directory] : tablespaces) CheckTablespaceDirectory(directory, state);
+  for (const auto& [oid, directory] : tablespaces)
+    CheckTablespaceDirectory(directory, data_directory);
+  std::set<base::Path> filled = FilledBefore(data_directory);
   // The mark goes last when emptying and first when filling: between the two nothing says
   // "cluster".
   if (state == DestinationState::kUnfinished) {
     for (const auto& [oid, directory] : tablespaces) {
-      if (fs::exists(directory)) Empty(directory);
+      if (filled.contains(directory) && fs::exists(directory)) Empty(directory);
     }
     for (const fs::directory_entry& entry : fs::directory_iterator(data_directory)) {
       if (entry.path().filename() != "global" && entry.path().filename() != "lost+found")
@@ -171,9 +196,10 @@ void PrepareDirectories(const base::Path& data_directory,
         fs::remove_all(entry.path());
     }
   }
+  // Also what an earlier attempt filled and this one does not: a third may come back to it.
+  for (const auto& [oid, directory] : tablespaces) filled.insert(directory);
   base::MakeDirectories(data_directory / "global");
-  base::WriteFileDurably(data_directory / kUnfinishedControlPath,
-                         base::AsBytes("an unfinished restore by holdfast\n"));
+  base::WriteFileDurably(data_directory / kUnfinishedControlPath, base::AsBytes(MarkOf(filled)));
   for (const auto& [oid, directory] : tablespaces) base::MakeDirectories(directory);
 }
 

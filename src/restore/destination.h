@@ -2,8 +2,9 @@
 // cluster.
 //
 // From its first moment until its last a restore keeps `global/pg_control.holdfast` in the data
-// directory and no `global/pg_control`: PostgreSQL does not start without that. The last step
-// renames one to the other.
+// directory and no `global/pg_control`: PostgreSQL does not start without that. The file names the
+// tablespace directories that the restore fills, one a line: no others may be emptied when it is
+// repeated, for the place asked for then may be that of the running source.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +28,9 @@ enum class DestinationState {
 // Error(kConflict) when anything else is there: a running or stopped cluster, files, a mount point
 // of something.
 DestinationState CheckDataDirectory(const base::Path& directory);
-// A tablespace's new location: absent or empty; what an unfinished restore left there may be
-// emptied.
-void CheckTablespaceDirectory(const base::Path& directory, DestinationState data_directory);
+// A tablespace's new location: absent or empty, or filled by the unfinished restore into
+// `data_directory`; else Error(kConflict).
+void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory);
 
 // Where every tablespace outside the data directory goes: as asked by location, name or OID, else
 // where it was. Error(kUsage) for a mapping that fits none, Error(kConflict) for two into one

@@ -184,7 +184,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                       fmt::format("{} is not an absolute path", options.to.native()));
   }
   const base::Path to = options.to.lexically_normal();
-  const DestinationState state = CheckDataDirectory(to);
+  (void)CheckDataDirectory(to);
 
   const Backups backups = ReadBackups(repository, options, report);
   const pg::SystemIdentifier system = ChooseSystem(backups, options);
@@ -209,7 +209,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .warnings = {}};
-  for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, state);
+  for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
   plan.packs = CheckPacks(repository, plan.backup.id);
   MeasureAndCheckSpace(repository, plan);
   if (!plan.facts.bad_pages.empty()) {

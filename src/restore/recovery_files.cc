@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/workers.h"
@@ -77,12 +79,16 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
 }
 
 void RecoveryFiles::WriteControlFile(base::ByteView contents, std::uint32_t mode) {
-  Write(kUnfinishedControlPath, contents, mode);
-  const base::Path from = plan_.to / kUnfinishedControlPath;
+  constexpr std::string_view kFresh = "global/pg_control.new";
+  Write(kFresh, contents, mode);
+  const base::Path from = plan_.to / kFresh;
   const base::Path place = plan_.to / kControlPath;
   if (std::rename(from.c_str(), place.c_str()) != 0) {
     throw base::SystemError(errno, fmt::format("cannot rename a file to {}", place.native()));
   }
+  base::SyncDirectory(place.parent_path());
+  // Beside a control file the mark means nothing any more.
+  std::filesystem::remove(plan_.to / kUnfinishedControlPath);
   base::SyncDirectory(place.parent_path());
 }
 
