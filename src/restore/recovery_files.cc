@@ -53,11 +53,13 @@ std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
 void RecoveryFiles::WriteSettings() {
   const base::Bytes existing =
       base::ReadFileIfExists(plan_.to / "postgresql.auto.conf").value_or(base::Bytes{});
-  const std::string settings =
-      AutoConf(base::AsText(existing), {.target = plan_.target,
-                                        .timeline = plan_.target_timeline,
-                                        .fetch_command = options_.fetch_command,
-                                        .keep_archiving = options_.replaces_source});
+  const std::string settings = AutoConf(
+      base::AsText(existing), {.target = plan_.target,
+                               .timeline = plan_.target_timeline,
+                               .fetch_command = options_.fetch_command,
+                               .keep_archiving = options_.replaces_source,
+                               .in_place_tablespaces = std::ranges::any_of(
+                                   plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place)});
   Write("postgresql.auto.conf", base::AsBytes(settings));
   Write("recovery.signal", {});
 }

@@ -28,6 +28,8 @@ constexpr std::array kInterfering = {
     "recovery_target_xid",      "restore_command",
 };
 
+constexpr std::string_view kInPlace = "allow_in_place_tablespaces";
+
 std::string NameIn(std::string_view line) {
   const auto begin = line.find_first_not_of(" \t");
   if (begin == std::string_view::npos || line[begin] == '#') return {};
@@ -38,10 +40,11 @@ std::string NameIn(std::string_view line) {
   return name;
 }
 
-bool Interferes(std::string_view line, bool keep_archiving) {
+bool Interferes(std::string_view line, const RecoverySettings& settings) {
   if (line.starts_with(kHeading)) return true;
   const std::string name = NameIn(line);
-  if (keep_archiving && name.starts_with("archive_") && name != "archive_cleanup_command")
+  if (settings.in_place_tablespaces && name == kInPlace) return true;
+  if (settings.keep_archiving && name.starts_with("archive_") && name != "archive_cleanup_command")
     return false;
   return std::ranges::find(kInterfering, name) != kInterfering.end();
 }
@@ -102,7 +105,7 @@ std::string AutoConf(std::string_view existing, const RecoverySettings& settings
   while (!existing.empty()) {
     const auto end = existing.find('\n');
     const std::string_view line = existing.substr(0, end);
-    if (!Interferes(line, settings.keep_archiving)) text.append(line).append("\n");
+    if (!Interferes(line, settings)) text.append(line).append("\n");
     existing.remove_prefix(end == std::string_view::npos ? existing.size() : end + 1);
   }
   text += fmt::format("{}\n", kHeading);
@@ -115,6 +118,7 @@ std::string AutoConf(std::string_view existing, const RecoverySettings& settings
     if (settings.target.exclusive) text += "recovery_target_inclusive = 'off'\n";
     text += fmt::format("recovery_target_action = '{}'\n", ActionName(settings.target.action));
   }
+  if (settings.in_place_tablespaces) text += fmt::format("{} = 'on'\n", kInPlace);
   // A copy that archives would write its own future into the source's archive.
   if (!settings.keep_archiving) text += "archive_mode = 'off'\n";
   return text;

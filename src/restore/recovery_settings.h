@@ -14,6 +14,8 @@ struct RecoverySettings {
   pg::TimelineId timeline;  // always explicit: a server's default follows branches nobody asked for
   std::string fetch_command;  // without %f and %p
   bool keep_archiving = false;
+  // Without its setting recovery ends in a panic at the first directory in pg_tblspc.
+  bool in_place_tablespaces = false;
 };
 
 // `existing` (the source's postgresql.auto.conf) without what would interfere with this recovery

@@ -69,6 +69,16 @@ TEST(AutoConf, GivesTheSameTextWhenAppliedToItself) {
   EXPECT_EQ(AutoConf(once, settings), once);
 }
 
+TEST(AutoConf, LetsRecoveryPassInPlaceTablespaces) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  EXPECT_THAT(AutoConf("", settings), Not(HasSubstr("allow_in_place")));
+  settings.in_place_tablespaces = true;
+  const std::string once = AutoConf("allow_in_place_tablespaces = off\n", settings);
+  EXPECT_THAT(once, HasSubstr("allow_in_place_tablespaces = 'on'\n"));
+  EXPECT_THAT(once, Not(HasSubstr("= off")));
+  EXPECT_EQ(AutoConf(once, settings), once);
+}
+
 TEST(AutoConf, LetsACopyArchiveOnlyWhenItReplacesTheSource) {
   RecoverySettings settings = SettingsFor(LatestTarget{});
   EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'off'\n"));
