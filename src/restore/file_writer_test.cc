@@ -1,0 +1,116 @@
+#include "restore/file_writer.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "pg/crc32c.h"
+#include "repo/testing/model_backup.h"
+#include "storage/testing/temporary_directory.h"
+
+namespace holdfast::restore {
+namespace {
+
+class FileWriter : public ::testing::Test {
+ protected:
+  repo::TreeEntry EntryOf(const repo::ModelBackup& backup, const std::string& path) {
+    repo::FrameReader frames(repository.repository());
+    repo::TreeReader tree(frames, backup.snapshot.facts.tree);
+    return tree.Find(path).value();
+  }
+
+  WrittenFile Write(repo::TreeEntry entry) {
+    repo::FrameReader frames(repository.repository());
+    RestoredFile file(std::move(entry), folder.path() / "file", std::nullopt);
+    file.Create();
+    // Parts come in any order; the last one may be the first of the file.
+    for (std::size_t part = file.part_count(); part-- > 0;) {
+      file.WritePart(part, frames, repository.repository().keyring(), {});
+      EXPECT_EQ(file.PartDone(), part == 0);
+    }
+    return file.Complete();
+  }
+
+  void ExpectRestored(const repo::TreeEntry& entry, const base::Bytes& contents) {
+    const WrittenFile written = Write(entry);
+    EXPECT_EQ(base::ReadFile(folder.path() / "file"), contents);
+    EXPECT_EQ(written.size, contents.size());
+    EXPECT_EQ(written.crc32c, pg::Crc32cOf(contents));
+    std::filesystem::remove(folder.path() / "file");
+  }
+
+  static base::Bytes Pages(std::uint32_t count, std::uint32_t version) {
+    base::Bytes file;
+    for (std::uint32_t number = 0; number < count; ++number) {
+      const base::Bytes page = repo::ModelPage(number, number % 5 == 3 ? 0 : version);
+      file.insert(file.end(), page.begin(), page.end());
+    }
+    return file;
+  }
+
+  repo::TestRepository repository;
+  storage::TemporaryDirectory folder;
+};
+
+TEST_F(FileWriter, PutsPagesTogetherFromThePacksOfSeveralBackups) {
+  repo::Model model;
+  model.paged["f"] = Pages(700, 1);
+  const auto first = repo::WriteModel(repository.repository(),
+                                      repo::BackupId::New("shop", repository.clock.Now()), model);
+  repo::ModelParent parent{.snapshot = first.snapshot, .model = model};
+  for (std::uint32_t number = 0; number < 700; number += 7) {
+    const base::Bytes page = repo::ModelPage(number, 2);
+    std::ranges::copy(page, model.paged["f"].begin() +
+                                static_cast<std::ptrdiff_t>(std::size_t{number} * repo::kPageSize));
+  }
+  repository.clock.Advance(std::chrono::minutes(1));
+  const auto second = repo::WriteModel(
+      repository.repository(), repo::BackupId::New("shop", repository.clock.Now()), model, parent);
+  ExpectRestored(EntryOf(second, "f"), model.paged["f"]);
+  ExpectRestored(EntryOf(first, "f"), parent.model.paged["f"]);
+}
+
+TEST_F(FileWriter, LeavesZerosAsHoles) {
+  repo::Model model;
+  model.paged["f"] = base::Bytes(std::size_t{1024} * repo::kPageSize, 0);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  const WrittenFile written = Write(EntryOf(backup, "f"));
+  EXPECT_EQ(written.crc32c, pg::Crc32cOf(model.paged["f"]));
+  struct stat status {};
+  ASSERT_EQ(::stat((folder.path() / "file").c_str(), &status), 0);
+  EXPECT_EQ(status.st_size, 1024 * 8192);
+  EXPECT_LT(status.st_blocks * 512, 1024 * 1024);
+  EXPECT_EQ(base::ReadFile(folder.path() / "file"), model.paged["f"]);
+}
+
+TEST_F(FileWriter, WritesFilesOfAnySize) {
+  repo::Model model;
+  for (const std::size_t size : {0UL, 1UL, 200UL, 513UL, 8191UL, 8193UL, 100'001UL}) {
+    base::Bytes& bytes = model.plain[std::to_string(size)];
+    for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::uint8_t>(i * 7 + size));
+  }
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  for (const auto& [path, bytes] : model.plain) ExpectRestored(EntryOf(backup, path), bytes);
+}
+
+TEST_F(FileWriter, CallsAnotherDigestCorrupt) {
+  repo::Model model;
+  model.plain["f"] = base::Bytes(5000, 7);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  repo::TreeEntry entry = EntryOf(backup, "f");
+  entry.digest[0] ^= 1;
+  try {
+    Write(entry);
+    FAIL() << "nothing was noticed";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kCorrupt) << error.message();
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::restore
