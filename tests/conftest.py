@@ -6,9 +6,11 @@ import pytest
 
 from harness.postgres import ClusterOptions, new_server, server_on
 from harness.program import Holdfast
+from harness.protection import Protection
 from harness.workplace import Workplace
 
 _WORKPLACE = pytest.StashKey()
+_SHARED_WORKPLACES = pytest.StashKey()
 
 
 @pytest.fixture
@@ -34,20 +36,43 @@ def postgres_on(workplace):
     return lambda major, data, name=None: server_on(workplace, major, data, name)
 
 
-@pytest.fixture
-def holdfast(workplace):
-    """holdfast(config) is the program with that configuration."""
+def _program():
     program = os.environ.get("HOLDFAST_PROGRAM")
     if not program:
         pytest.fail("HOLDFAST_PROGRAM does not name the program under test")
-    return lambda config="", **options: Holdfast(program, workplace, config, **options)
+    return program
+
+
+@pytest.fixture
+def holdfast(workplace):
+    """holdfast(config) is the program with that configuration."""
+    return lambda config="", **options: Holdfast(_program(), workplace, config, **options)
+
+
+@pytest.fixture
+def protect(workplace):
+    """protect(17, ...) is a running source with a repository: harness.protection.Protection."""
+    return lambda major, *words, **options: Protection(_program(), workplace, major, *words, **options)
+
+
+@pytest.fixture(scope="module")
+def protect_for_all(request):
+    """As protect, for all tests of a file; each one has a folder of its own."""
+    places = request.node.stash.setdefault(_SHARED_WORKPLACES, [])
+
+    def make(major, *words, **options):
+        places.append(Workplace())
+        return Protection(_program(), places[-1], major, *words, **options)
+    yield make
+    for place in places:
+        place.close()
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(item):
     """A failed test shows what its servers said last."""
     report = (yield).get_result()
-    place = item.stash.get(_WORKPLACE, None)
-    if report.failed and place and call.when == "call":
-        for server in place.servers:
+    if report.failed:
+        places = [item.stash.get(_WORKPLACE, None), *item.getparent(pytest.Module).stash.get(_SHARED_WORKPLACES, [])]
+        for server in (server for place in places if place for server in place.servers):
             report.sections.append((f"log of PostgreSQL {server.major}, {server.data}", server.log()[-8000:]))

@@ -1,0 +1,98 @@
+"""What a restore refuses and says then, what an interrupted one leaves, and what damage on the source comes to."""
+
+import os
+
+import pytest
+from harness.process import eventually
+from harness.protection import check_sound
+
+
+@pytest.fixture(scope="module")
+def shop(protect_for_all):
+    made = protect_for_all(15)
+    made.server.pgbench_init()
+    made.receive()
+    made.early = made.moment()
+    made.backup()
+    made.write(1001)
+    made.later = made.moment()
+    made.write(2001)
+    made.latest = made.moment()
+    made.wait_until_stored()
+    return made
+
+
+def refused(shop, *words, code):
+    to = shop.workplace.path / "never"
+    err = shop.program.run("restore", "shop", "--to", to, *words, code=code).err
+    assert not to.exists()
+    return err
+
+
+def test_a_time_before_the_first_backup(shop):
+    err = refused(shop, "--at", shop.early.time, code=3)
+    assert "the earliest time within reach" in err and shop.early.time[:10] in err
+
+
+def test_a_time_after_the_archive(shop):
+    err = refused(shop, "--at", "2099-01-01T00:00:00Z", code=3)
+    assert "the earliest time" in err and "the latest" in err
+
+
+@pytest.mark.parametrize("words", [("--xid", "4000000"), ("--name", "nobody"), ("--lsn", "FF/0"),
+                                   ("--backup", "20200101T000000Z-0000")])
+def test_a_target_that_is_nowhere(shop, words):
+    assert refused(shop, *words, code=3)
+
+
+def test_a_directory_that_is_taken(shop):
+    taken = shop.workplace.folder("taken")
+    (taken / "mine").write_text("keep me")
+    shop.program.run("restore", "shop", "--to", taken, code=4)
+    assert [entry.name for entry in taken.iterdir()] == ["mine"]
+
+
+def test_the_directory_of_a_running_server(shop):
+    assert "running" in shop.program.run("restore", "shop", "--to", shop.server.data, code=4).err
+    assert shop.server.value("SELECT 1") == "1"
+
+
+def test_a_restore_that_is_killed_can_be_repeated(shop):
+    to = shop.workplace.path / "killed"
+    marks = [lambda: (to / "global" / "pg_control.holdfast").exists(), lambda: (to / "PG_VERSION").exists(),
+             lambda: (to / "backup_label").exists(), lambda: (to / "recovery.signal").exists()]
+    killed = 0
+    for mark in marks:
+        process = shop.program.start("restore", "shop", "--to", to, "--at", shop.later.time)
+        eventually(lambda: mark() or not process.running(), "the restore to come so far")
+        process.kill()
+        if (to / "global" / "pg_control").exists():  # it was quicker than we
+            break
+        killed += 1
+        start = shop.server.tool("postgres", "-D", to, "-c", f"unix_socket_directories={shop.workplace.path}", code=None)
+        assert start.code != 0 and ("pg_control" in start.err or "postgresql.conf" in start.err)
+    assert killed >= 2
+    if (to / "global" / "pg_control").exists():
+        to = shop.workplace.path / "quick"
+    server = shop.recovered(to.name, "--at", shop.later.time)
+    check_sound(server, shop.later.ledger, pgbench=True)
+
+
+def test_a_damaged_page_is_named_and_the_backup_made(protect):
+    shop = protect(15)
+    shop.receive()
+    shop.server.execute("CREATE TABLE hurt AS SELECT i, repeat('x', 500) AS text FROM generate_series(1, 200) AS i")
+    file = shop.server.value("SELECT pg_relation_filepath('hurt')")
+    shop.stop_receiving()
+    shop.server.stop()
+    with open(shop.server.data / file, "r+b") as damaged:
+        damaged.seek(3 * 8192 + 5000)
+        damaged.write(os.urandom(64))
+    shop.start(shop.server)
+    shop.receive()
+    backup = shop.backup(code=1)
+    assert backup["bad_pages"] == [{"path": file, "block": 3}]
+    assert any(file in warning and "3" in warning for warning in backup["warnings"])
+    assert f"{file} block 3" in shop.program.run("show", "shop/latest").out
+    to = shop.restore("copy", code=1)
+    assert (to / file).read_bytes() == (shop.server.data / file).read_bytes()
