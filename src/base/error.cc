@@ -64,6 +64,10 @@ Error SystemError(int error_number, std::string_view what) {
     error.AddHint(
         "free some space there, then run the command again: nothing that was stored is lost");
   }
+  if (error_number == EACCES || error_number == EPERM) {
+    error.AddHint("look at its owner and mode, and at the user that holdfast runs as");
+  }
+  if (error_number == EROFS) error.AddHint("the file system is mounted read-only");
   return error;
 }
 

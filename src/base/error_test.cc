@@ -32,6 +32,8 @@ TEST(Error, HintsAtRoomWhenADiskIsFull) {
     EXPECT_NE(error.hints().front().find("space"), std::string::npos);
   }
   EXPECT_TRUE(SystemError(EIO, "cannot write").hints().empty());
+  for (const int mendable : {EACCES, EPERM, EROFS})
+    EXPECT_FALSE(SystemError(mendable, "cannot write").hints().empty());
 }
 
 TEST(WithContext, PutsTheOuterThingFirst) {
