@@ -75,6 +75,21 @@ void WarnAboutSettings(const pg::ClusterFacts& facts, std::vector<std::string>& 
   }
 }
 
+// Does anyone deliver WAL to the archive? A receiver has brought some that is newer than the
+// backup's start, if only as a tail; of an archiver the server knows.
+bool IsFed(wal::Archive& archive, const pg::BackupSession& session) {
+  const std::string& mode = session.facts().archive_mode;
+  if (mode == "on" || mode == "always") return true;
+  try {
+    const wal::Inventory inventory = archive.Take(session.facts().system_identifier);
+    return std::ranges::any_of(inventory.ranges, [&](const wal::WalRange& range) {
+      return session.start().lsn < range.end;
+    });
+  } catch (const base::Error&) {
+    return true;  // not known: waiting costs time only
+  }
+}
+
 // Runs `work`; a lost session is the cause to tell, not the interruption it led to.
 template <typename Work>
 auto WatchedBy(SessionKeeper& keeper, Work&& work) {
@@ -176,14 +191,15 @@ class Run {
     const std::unique_ptr<pg::WalDirectory> directory = OpenWalDirectory(options_);
     report_.Note("making sure that all WAL of the backup is in the repository");
     archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
-    return wal::CaptureWal(archive, *directory,
-                           {.system = session.facts().system_identifier,
-                            .timeline = stopped.timeline,
-                            .start = session.start().lsn,
-                            .stop = stopped.lsn,
-                            .segment_size = session.facts().wal_segment_size,
-                            .patience = options_.wal_patience},
-                           clock_, stop_);
+    return wal::CaptureWal(
+        archive, *directory,
+        {.system = session.facts().system_identifier,
+         .timeline = stopped.timeline,
+         .start = session.start().lsn,
+         .stop = stopped.lsn,
+         .segment_size = session.facts().wal_segment_size,
+         .patience = IsFed(archive, session) ? options_.wal_patience : std::chrono::seconds(0)},
+        clock_, stop_);
   }
 
   void NoteCaptured(const wal::Captured& captured) {
