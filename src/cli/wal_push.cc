@@ -4,12 +4,11 @@
 #include <memory>
 #include <optional>
 
+#include "cli/cluster_of_source.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
-#include "repo/ids.h"
-#include "repo/snapshot.h"
 #include "wal/archive.h"
 #include "wal/push.h"
 
@@ -20,23 +19,6 @@ struct Options {
   std::string path;
   std::string source;
 };
-
-bool HasWalOf(const repo::Repository& repository, const std::string& source,
-              pg::SystemIdentifier system) {
-  for (const pg::SystemIdentifier known : wal::Archive(repository, source).Systems()) {
-    if (known == system) return true;
-  }
-  return false;
-}
-
-bool HasBackupOf(const repo::Repository& repository, const std::string& source,
-                 pg::SystemIdentifier system) {
-  for (const repo::BackupId& id : repo::ListBackups(repository, source)) {
-    const auto log = repo::ReadPlainSnapshot(repository.storage(), id).log;
-    if (log && log->system == system.value()) return true;
-  }
-  return false;
-}
 
 struct Target {
   repo::Repository repository;
@@ -55,8 +37,12 @@ std::optional<Target> FindSource(Session& session, const config::Repository& set
 }
 
 Target ChooseTarget(Session& session, const Options& options, pg::SystemIdentifier system) {
-  if (!options.source.empty())
-    return {OpenRepository(session, RepositoryForSource(session, options.source)), options.source};
+  if (!options.source.empty()) {
+    Target named{OpenRepository(session, RepositoryForSource(session, options.source)),
+                 options.source};
+    RequireOwnCluster(named.repository, named.source, system);
+    return named;
+  }
   const config::Config& config = session.config();
   if (!session.options().repository.empty() || config.repositories.empty()) {
     if (auto found = FindSource(session, ChooseRepository(session, nullptr), system))

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/synchronized.h"
+#include "cli/cluster_of_source.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/receiver_file.h"
@@ -59,7 +60,8 @@ int Stream(Session& session, const Options& options) {
   const repo::Repository repository = OpenRepository(session, ChooseRepository(session, &source));
   wal::Archive archive(repository, source.name);
   ReceiverFile file(StreamStateFile(session, source.name), session.clock());
-  const wal::StreamOptions stream = StreamOptionsOf(session, source, options.method);
+  wal::StreamOptions stream = StreamOptionsOf(session, source, options.method);
+  stream.expected_system = ClusterOf(repository, source.name);
   base::MakeDirectories(stream.spool_directory);
   base::Synchronized<StatePublisher> publisher(StatePublisher{&file, &session.reporter()});
   const auto observe = [&](const wal::StreamState& state) {
