@@ -4,11 +4,11 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),      CheckCommand(),      BackupCommand(),      RestoreCommand(),
-      VerifyCommand(),    ListCommand(),       ShowCommand(),        StatusCommand(),
-      WalPushCommand(),   WalFetchCommand(),   WalPrefetchCommand(), WalStreamCommand(),
-      WalStatusCommand(), ConfigShowCommand(), ConfigCheckCommand(), KeyAddCommand(),
-      KeyListCommand(),   KeyRemoveCommand(),
+      InitCommand(),     CheckCommand(),     BackupCommand(),      RestoreCommand(),
+      VerifyCommand(),   ListCommand(),      ShowCommand(),        StatusCommand(),
+      WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(), WalStreamCommand(),
+      WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),  ConfigCheckCommand(),
+      KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),
   };
 }
 

@@ -24,6 +24,7 @@ Command WalPushCommand();
 Command WalFetchCommand();
 Command WalPrefetchCommand();
 Command WalStreamCommand();
+Command WalFlushCommand();
 Command WalStatusCommand();
 
 // In the order of `holdfast --help`.

@@ -39,8 +39,8 @@ std::string_view FetchExitCodesHelp() {
 
 bool IsWalFetch(const std::vector<std::string>& arguments) {
   // The first of the words counts: a source may be called "fetch".
-  constexpr std::array<std::string_view, 5> kWords = {"push", "fetch", "prefetch", "stream",
-                                                      "status"};
+  constexpr std::array<std::string_view, 6> kWords = {"push",   "fetch", "prefetch",
+                                                      "stream", "flush", "status"};
   const auto wal = std::find(arguments.begin(), arguments.end(), "wal");
   const auto word = std::find_first_of(wal, arguments.end(), kWords.begin(), kWords.end());
   return word != arguments.end() && *word == "fetch";

@@ -15,6 +15,7 @@
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
+#include "wal/flush.h"
 
 namespace holdfast::cli {
 namespace {
@@ -166,6 +167,21 @@ int Execute(Session& session, const repo::Repository& repository, const restore:
   return ToInt(warned ? ExitCode::kAttention : ExitCode::kDone);
 }
 
+// "Latest" is as far as the repository knows. A receiver that died here may have left newer WAL.
+void WarnOfSpool(Session& session, const std::string& source, restore::RestorePlan& plan) {
+  try {
+    const auto spooled = wal::LookIntoSpool(SpoolDirectory(session, source));
+    if (!spooled || spooled->system != plan.facts.system || spooled->end <= plan.wal_end) return;
+    plan.warnings.push_back(
+        fmt::format("the spool on this host has WAL up to {}, which is not in the repository and "
+                    "not part of this restore: `holdfast wal flush {}` brings it in",
+                    pg::FormatLsn(spooled->end), source));
+  } catch (const std::exception& error) {
+    plan.warnings.push_back(fmt::format(
+        "whether the spool on this host has newer WAL cannot be told: {}", error.what()));
+  }
+}
+
 int Restore(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);
   const repo::Repository repository = OpenRepository(session, settings);
@@ -184,7 +200,9 @@ int Restore(Session& session, const Options& options) {
   restoring.replaces_source = options.replaces_source;
   restoring.fetch_command = FetchCommand(session, options.source);
   restoring.time_zone = session.config().timezone;
-  const restore::RestorePlan plan = restore::PlanRestore(repository, restoring, session.reporter());
+  restore::RestorePlan plan = restore::PlanRestore(repository, restoring, session.reporter());
+  if (std::holds_alternative<restore::LatestTarget>(restoring.target.target))
+    WarnOfSpool(session, options.source, plan);
   for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
   if (!options.dry_run) return Execute(session, repository, plan, restoring);
   if (session.json()) {

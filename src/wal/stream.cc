@@ -32,7 +32,7 @@ void StreamFrom(WalServer& server, Archive& archive, const StreamOptions& option
                 const std::stop_token& stop) {
   Spool spool = Spool::Open(options.spool_directory);
   StatusBoard board(report, observe);
-  Uploader uploader(server, archive, spool, board, options, clock);
+  Uploader uploader(&server, archive, spool, board, options, clock);
   Receiver receiver(server, archive, spool, board, options, clock, report);
 
   // Receiving stops when it is told to, and when storing failed for good.

@@ -25,9 +25,9 @@ bool CanBeMended(const base::Error& error) {
 
 }  // namespace
 
-Uploader::Uploader(WalServer& server, Archive& archive, Spool& spool, StatusBoard& board,
+Uploader::Uploader(WalServer* server, Archive& archive, Spool& spool, StatusBoard& board,
                    const StreamOptions& options, base::Clock& clock)
-    : server_(&server),
+    : server_(server),
       archive_(&archive),
       spool_(&spool),
       board_(&board),
@@ -50,6 +50,10 @@ void Uploader::Run(const std::stop_token& give_up) {
       if (give_up.stop_requested() && finish_) break;
     }
   }
+}
+
+void Uploader::StoreEverything() {
+  if (spool_->identity()) StoreAll(Tails::kNow);
 }
 
 bool Uploader::TryStep(Tails tails) {
@@ -155,7 +159,7 @@ void Uploader::Stored(pg::TimelineId timeline, pg::Lsn end) {
 
 // Behind by up to a segment, so that the server still has the one it will be compared by.
 void Uploader::MoveSlot() {
-  if (!stored_end_.IsValid()) return;
+  if (server_ == nullptr || !stored_end_.IsValid()) return;
   const pg::Lsn target =
       pg::SegmentStart(pg::SegmentOfByteBefore(stored_end_, segment_size()), segment_size());
   if (target <= slot_at_ || clock_->Steady() < next_slot_try_) return;

@@ -18,7 +18,8 @@ namespace holdfast::wal {
 
 class Uploader {
  public:
-  Uploader(WalServer& server, Archive& archive, Spool& spool, StatusBoard& board,
+  // `server` has the slot to be moved; null: none is.
+  Uploader(WalServer* server, Archive& archive, Spool& spool, StatusBoard& board,
            const StreamOptions& options, base::Clock& clock);
 
   // Runs until Finish() was called and everything is stored, or could not be and `give_up` says
@@ -26,6 +27,9 @@ class Uploader {
   // Throws what trying again cannot mend: Error(kConflict), kCorrupt.
   void Run(const std::stop_token& give_up);
   void Finish() { finish_ = true; }
+
+  // Once, instead of Run; throws whatever goes wrong.
+  void StoreEverything();
 
  private:
   enum class Tails { kWhenDue, kNow };
