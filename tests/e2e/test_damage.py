@@ -1,0 +1,189 @@
+"""One flipped bit in each kind of object: it is found and named, the rest still restores, and the next backup heals."""
+
+import pytest
+from harness.process import run
+from harness.scene import make_scene, segments_in, seeded
+
+
+@pytest.fixture
+def scene(workplace, holdfast, postgres):
+    server = postgres(15, wal_segment_mib=1)
+    server.pgbench_init(1)
+    made = make_scene(workplace, holdfast, server, repository_settings='pack_size = "1MiB"')
+    made.backup()
+    return made
+
+
+def objects(scene, folder):
+    return sorted(path for path in (scene.repository / folder).rglob("*") if path.is_file())
+
+
+def flip(path, rng):
+    """One bit, in a place of its own."""
+    content = bytearray(path.read_bytes())
+    position = rng.randrange(len(content))
+    content[position] ^= 1 << rng.randrange(8)
+    mode = path.stat().st_mode
+    path.chmod(0o600)
+    path.write_bytes(content)
+    path.chmod(mode)
+    print(f"{path.name}: byte {position} of {len(content)}")
+
+
+def in_data(scene, *arguments, code=0):
+    return run(scene.program.path, "--config", scene.program.config, *arguments, cwd=scene.server.data, code=code)
+
+
+def damaged(scene, path):
+    """What verify says of the one object that is damaged."""
+    result = scene.verify(code=6)
+    name = str(path.relative_to(scene.repository))
+    found = [damage for damage in result["damages"] if damage["object"] == name]
+    assert len(found) == 1, result
+    text = scene.program.run("verify", "shop", code=6)
+    assert name in text.out
+    return found[0]
+
+
+def test_a_damaged_pack_names_files_and_pages_and_a_full_backup_heals(scene, postgres_on):
+    rng = seeded()
+    first = scene.backups()[0]
+    of_first = objects(scene, "packs")
+    scene.server.execute("UPDATE pgbench_accounts SET abalance = 1")
+    scene.backup("--full")
+    for path in rng.sample(of_first, 3):
+        whole = path.read_bytes()
+        flip(path, rng)
+        damage = damaged(scene, path)
+        hits = damage["hits"]
+        assert {hit["backup"] for hit in hits} <= {first}, damage
+        # A bit that no content depends on takes nothing with it; every other one has a place.
+        assert all(hit["path"] or len(hits) == 1 for hit in hits), damage
+        path.chmod(0o600)
+        path.write_bytes(whole)
+    victim = max(of_first, key=lambda path: path.stat().st_size)
+    flip(victim, rng)
+    scene.server.execute("UPDATE pgbench_branches SET bbalance = 5")
+    healed = scene.backup("--full")["id"]
+    assert {hit["backup"] for hit in damaged(scene, victim)["hits"]} <= {first}
+    server = postgres_on(15, scene.restore("--backup", healed)).start()
+    server.wait_until_promoted()
+    server.tool("pg_amcheck", "--install-missing", "postgres")
+    assert server.value("SELECT min(bbalance) FROM pgbench_branches") == "5"
+
+
+def test_a_page_that_is_damaged_is_named(scene):
+    named = set()
+    for path in objects(scene, "packs"):
+        whole = path.read_bytes()
+        content = bytearray(whole)
+        content[len(content) // 3] ^= 1
+        path.chmod(0o600)
+        path.write_bytes(content)
+        for hit in damaged(scene, path)["hits"]:
+            assert hit["backup"] == scene.backups()[0]
+            named |= {(hit["path"], page) for page in hit["pages"]}
+        path.write_bytes(whole)
+    assert any("base/" in path for path, _ in named), named
+    assert scene.verify()["damages"] == []
+
+
+def test_a_restore_never_writes_what_is_damaged(scene):
+    rng = seeded()
+    path = max(objects(scene, "packs"), key=lambda path: path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1 << rng.randrange(8)
+    path.chmod(0o600)
+    path.write_bytes(content)
+    folder = scene.new_folder()
+    result = scene.program.run("restore", "shop", "--to", folder, code=6)
+    assert path.name in result.err, result
+    assert not (folder / "global" / "pg_control").exists()
+
+
+def test_a_damaged_snapshot_takes_its_own_backup_only(scene, postgres_on):
+    rng = seeded()
+    second = scene.backup()["id"]
+    first = scene.backups()[0]
+    path = scene.repository / "snapshots" / first
+    flip(path, rng)
+    assert {hit["backup"] for hit in damaged(scene, path)["hits"]} == {first}
+    listed = scene.program.run("list", "shop", "--json", code=None)
+    assert listed.code == 6 or first in listed.err
+    postgres_on(15, scene.restore("--backup", second)).start().wait_until_promoted()
+    third = scene.backup()["id"]
+    postgres_on(15, scene.restore("--backup", third)).start().wait_until_promoted()
+
+
+def test_a_damaged_segment_is_named_and_never_taken_for_the_end_of_the_log(scene):
+    rng = seeded()
+    path = segments_in(scene.repository)[0]
+    name = path.name.split(".")[0]
+    flip(path, rng)
+    damaged(scene, path)
+    fetched = in_data(scene, "wal", "fetch", "--source", "shop", name, "pg_wal/FETCHED", code=126)
+    assert name in fetched.err
+    assert not (scene.server.data / "pg_wal" / "FETCHED").exists()
+    following = scene.backup()["id"]
+    scene.restore("--backup", following)
+    # What the server still has can be archived again.
+    path.unlink()
+    in_data(scene, "wal", "push", "--source", "shop", f"pg_wal/{name}")
+    assert scene.verify()["damages"] == []
+
+
+def test_a_damaged_tail_is_named_and_replaced_by_the_next_one(scene):
+    rng = seeded()
+    receiver = scene.program.start("wal", "stream", "shop")
+    scene.server.execute("CREATE TABLE t AS SELECT 1 AS i")
+    scene.wait_until_stored(scene.server.lsn())
+    receiver.stop(code=0)
+    (tail,) = objects(scene, "wal-tail")
+    flip(tail, rng)
+    damaged(scene, tail)
+    tail.unlink()
+    receiver = scene.program.start("wal", "stream", "shop")
+    scene.server.execute("INSERT INTO t VALUES (2)")
+    scene.wait_until_stored(scene.server.lsn())
+    receiver.stop(code=0)
+    assert scene.verify()["damages"] == []
+
+
+def test_a_damaged_config_opens_nothing_and_is_never_replaced(scene):
+    rng = seeded()
+    path = scene.repository / "config"
+    whole = path.read_bytes()
+    flip(path, rng)
+    for words in (("list",), ("verify",), ("backup", "shop"), ("init",)):
+        result = scene.program.run(*words, code=6)
+        assert "config" in result.err and "error: " in result.err, result
+    path.chmod(0o600)
+    path.write_bytes(whole)
+    scene.backup()
+
+
+def test_a_lost_config_is_not_made_anew_over_backups(scene):
+    path = scene.repository / "config"
+    whole = path.read_bytes()
+    path.unlink()
+    scene.program.run("list", code=3)
+    scene.program.run("init", code=None)
+    if not path.exists():
+        path.write_bytes(whole)
+        path.chmod(0o644)
+    assert len(scene.backups()) == 1
+    scene.restore()
+
+
+def test_a_damaged_key_is_named_and_the_other_one_opens(scene):
+    rng = seeded()
+    (path,) = objects(scene, "keys")
+    spare = scene.workplace.path / "spare.key"
+    scene.program.run("key", "add", "--key-file", spare)
+    with_spare = {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": spare}
+    flip(path, rng)
+    result = scene.program.run("list", code=None)
+    assert result.code in (2, 6) and "error: " in result.err, result
+    damages = scene.program.json("verify", code=6, env=with_spare)["damages"]
+    assert [damage["object"] for damage in damages] == [f"keys/{path.name}"]
+    assert len(scene.program.json("list", "shop", env=with_spare)) == 1
