@@ -117,7 +117,7 @@ def check_arrow(room, other, declared):
 
 def is_test_code(parts):
     """Whether a file (its path below src/) is a test or a fixture for tests."""
-    return parts[-1].endswith("_test.cc") or "testing" in parts[1:-1]
+    return parts[-1].endswith(("_test.cc", "_fuzzer.cc")) or "testing" in parts[1:-1]
 
 
 def check_include(rooms, path, delimiter, target):
