@@ -48,9 +48,10 @@ std::unique_ptr<pg::ClusterReader> OpenReader(const BackupOptions& options,
   return pg::OpenSqlReader(options.connect, session);
 }
 
-std::unique_ptr<pg::WalDirectory> OpenWalDirectory(const BackupOptions& options) {
+std::unique_ptr<pg::WalDirectory> OpenWalDirectory(const BackupOptions& options,
+                                                   const pg::BackupSession& session) {
   if (options.data_directory) return pg::OpenLocalWalDirectory(*options.data_directory);
-  return pg::OpenSqlWalDirectory(options.connect);
+  return pg::OpenSqlWalDirectory(options.connect, session);
 }
 
 std::uint64_t SizeOf(const std::vector<pg::ClusterEntry>& entries) {
@@ -68,18 +69,12 @@ void WarnAboutSettings(const pg::ClusterFacts& facts, std::vector<std::string>& 
     warnings.emplace_back(
         "the server runs with full_page_writes = off: a crash of its machine can tear pages");
   }
-  if (!facts.outside_files.empty()) {
-    warnings.push_back(
-        fmt::format("configuration outside the data directory is not in the backup: {}",
-                    fmt::join(facts.outside_files, ", ")));
-  }
 }
 
 // Does anyone deliver WAL to the archive? A receiver has brought some that is newer than the
-// backup's start, if only as a tail; of an archiver the server knows.
-bool IsFed(wal::Archive& archive, const pg::BackupSession& session) {
-  const std::string& mode = session.facts().archive_mode;
-  if (mode == "on" || mode == "always") return true;
+// backup's start, if only as a tail; that an archiver does only the settings can tell.
+bool IsFed(wal::Archive& archive, const BackupOptions& options, const pg::BackupSession& session) {
+  if (options.wal_is_pushed) return true;
   try {
     const wal::Inventory inventory = archive.Take(session.facts().system_identifier);
     return std::ranges::any_of(inventory.ranges, [&](const wal::WalRange& range) {
@@ -88,6 +83,14 @@ bool IsFed(wal::Archive& archive, const pg::BackupSession& session) {
   } catch (const base::Error&) {
     return true;  // not known: waiting costs time only
   }
+}
+
+// As Debian's servers have it: the normal state of things there, so no warning. A restore says it
+// again.
+void NoteOutsideFiles(const pg::ClusterFacts& facts, base::Reporter& report) {
+  if (facts.outside_files.empty()) return;
+  report.Note(fmt::format("not in the backup, since outside the data directory: {}",
+                          fmt::join(facts.outside_files, ", ")));
 }
 
 // Runs `work`; a lost session is the cause to tell, not the interruption it led to.
@@ -120,6 +123,7 @@ class Run {
     pg::BackupSession session = pg::BackupSession::Start(
         {.connect = options_.connect, .label = fmt::format("holdfast {}", options_.source)});
     WarnAboutSettings(session.facts(), warnings_);
+    NoteOutsideFiles(session.facts(), report_);
     const auto parent =
         ChooseParent(repository_, options_, session.facts().system_identifier, report_);
     repo::Writer writer(repository_, WriterOptionsFor(session, parent));
@@ -188,7 +192,7 @@ class Run {
 
   wal::Captured Capture(const pg::BackupSession& session, const pg::BackupStop& stopped) {
     wal::Archive archive(repository_, options_.source);
-    const std::unique_ptr<pg::WalDirectory> directory = OpenWalDirectory(options_);
+    const std::unique_ptr<pg::WalDirectory> directory = OpenWalDirectory(options_, session);
     report_.Note("making sure that all WAL of the backup is in the repository");
     archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
     return wal::CaptureWal(
@@ -198,7 +202,8 @@ class Run {
          .start = session.start().lsn,
          .stop = stopped.lsn,
          .segment_size = session.facts().wal_segment_size,
-         .patience = IsFed(archive, session) ? options_.wal_patience : std::chrono::seconds(0)},
+         .patience =
+             IsFed(archive, options_, session) ? options_.wal_patience : std::chrono::seconds(0)},
         clock_, stop_);
   }
 

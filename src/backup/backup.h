@@ -30,6 +30,8 @@ struct BackupOptions {
   int jobs = 2;  // readers; each holds one pack in memory
   std::uint64_t pack_size = 32 * base::kMiB;
   codec::CompressionOptions compression;
+  // The server's archive_command pushes into this repository.
+  bool wal_is_pushed = false;
   // How long a receiver or archiver that is at work may take to deliver the last WAL before it is
   // read from the server.
   std::chrono::seconds wal_patience{30};

@@ -60,7 +60,8 @@ int BackUp(Session& session, const Options& options) {
        .labels = Labels(options.labels),
        .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
        .pack_size = settings.pack_size,
-       .compression = CompressionOf(settings)},
+       .compression = CompressionOf(settings),
+       .wal_is_pushed = source.wal != config::WalMode::kStream},
       session.clock(), session.reporter(), session.stop());
   for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
   if (session.json()) {
