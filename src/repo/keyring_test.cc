@@ -19,7 +19,8 @@ TEST(Keyring, SurvivesBeingStored) {
 }
 
 TEST(Keyring, OfAHostThatMayOnlyAddHoldsNothingThatReads) {
-  const EpochKeys& keys = FixedRing().AddOnly().current();
+  const Keyring ring = FixedRing().AddOnly();
+  const EpochKeys& keys = ring.current();
   EXPECT_FALSE(keys.data.has_value());
   EXPECT_TRUE(keys.seal_secret_key.empty());
 }
