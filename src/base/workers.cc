@@ -12,6 +12,8 @@ Workers::Workers(std::stop_token parent) {
 
 Workers::~Workers() {
   stop_.request_stop();
+  // Whoever started them failed before Join: they may wait on a queue that only this closes.
+  if (!threads_.empty() && on_failure_) on_failure_();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
