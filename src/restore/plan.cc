@@ -8,6 +8,7 @@
 #include "base/size_text.h"
 #include "base/time_text.h"
 #include "repo/frame_reader.h"
+#include "repo/stored_check.h"
 #include "repo/tree.h"
 #include "restore/choose.h"
 #include "restore/destination.h"
@@ -139,6 +140,7 @@ std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupI
   const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), id);
   std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
   repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
+    if (!repo::IsStoredName(object.name)) return;  // somebody's copy beside the packs
     const auto slash = object.name.rfind('/');
     missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
   });

@@ -6,12 +6,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
 #include "pg/backup_label.h"
 #include "pg/crc32c.h"
 #include "pg/version.h"
+#include "pg/wal_segment.h"
 #include "restore/destination.h"
 #include "restore/recovery_settings.h"
 #include "wal/archive.h"
@@ -28,6 +30,23 @@ std::string TablespaceMap(const RestorePlan& plan) {
   const auto version = pg::MajorVersion::FromServerVersionNumber(
       static_cast<std::uint32_t>(plan.facts.server_version));
   return pg::FormatTablespaceMap(links, version);
+}
+
+// A whole segment, or for the last one as much of it as the backup needs, completed with zeros.
+base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& facts,
+                        const std::string& name) {
+  if (std::optional<base::Bytes> whole = archive.Get(facts.system, name)) return std::move(*whole);
+  const auto size = pg::SegmentSize::FromBytes(facts.wal_segment_size);
+  const auto parsed = pg::ParseWalFileName(name, size);
+  if (parsed) {
+    const auto open =
+        archive.GetOpenSegment(facts.system, parsed->timeline,
+                               pg::SegmentStart(parsed->segment, size), facts.wal_segment_size);
+    if (open && open->end >= facts.stop_lsn) return open->bytes;
+  }
+  throw base::Error(base::ErrorKind::kCorrupt,
+                    fmt::format("WAL segment {} of the backup is not in the archive", name),
+                    {"choose another backup with --backup"});
 }
 
 }  // namespace
@@ -70,13 +89,7 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    const std::optional<base::Bytes> segment = archive.Get(plan_.facts.system, name);
-    if (!segment) {
-      throw base::Error(base::ErrorKind::kCorrupt,
-                        fmt::format("WAL segment {} of the backup is not in the archive", name),
-                        {"choose another backup with --backup"});
-    }
-    Write("pg_wal/" + name, *segment);
+    Write("pg_wal/" + name, ReadSegment(archive, plan_.facts, name));
   }
 }
 
