@@ -57,7 +57,7 @@ std::optional<base::Bytes> ReadSegment(pg::WalDirectory& directory, const std::s
   return bytes;
 }
 
-// Whether the server has switched away from the segment right at `stop`, as it does at the end of a
+// Whether the server has switched away from the segment behind `stop`, as it does at the end of a
 // backup, so that the rest of it is final. A standby does not.
 bool IsSwitchedAway(base::ByteView bytes, pg::Lsn stop, pg::Lsn segment_start,
                     pg::SegmentSize size) {
@@ -66,8 +66,11 @@ bool IsSwitchedAway(base::ByteView bytes, pg::Lsn stop, pg::Lsn segment_start,
                         .segment_size = size,
                         .start = stop});
   reader.Feed(bytes.subspan(stop - segment_start));
-  const pg::WalRecord* record = reader.Next();
-  return record != nullptr && pg::IsSegmentSwitch(record->header);
+  // Other backends may write between the end of the backup and the switch.
+  while (const pg::WalRecord* record = reader.Next()) {
+    if (pg::IsSegmentSwitch(record->header)) return true;
+  }
+  return false;
 }
 
 // False when the server does not have it.

@@ -47,10 +47,6 @@ pg::TimelineId TimelineAt(const Lineage& lineage, pg::Lsn lsn) {
   return lineage.back().timeline;
 }
 
-bool Descends(const pg::TimelineHistory& history, pg::TimelineId ancestor) {
-  return history.timeline() != ancestor && history.Includes(ancestor);
-}
-
 const pg::TimelineHistory* HistoryOf(const std::vector<pg::TimelineHistory>& histories,
                                      pg::TimelineId timeline) {
   const auto found = std::ranges::find(histories, timeline, &pg::TimelineHistory::timeline);
@@ -121,10 +117,8 @@ LatestTimeline ChooseLatest(const Inventory& inventory, std::optional<pg::Timeli
   if (recorded) {
     latest.timeline = *recorded;
     for (const pg::TimelineId timeline : inventory.timelines) {
-      const pg::TimelineHistory* history = HistoryOf(histories, timeline);
-      if (history != nullptr && Descends(*history, *recorded)) {
-        latest.unseen_descendants.push_back(timeline);
-      }
+      // Timelines are numbered in the order they begin: a higher one is newer, wherever it forked.
+      if (timeline > *recorded) latest.unseen_descendants.push_back(timeline);
     }
     return latest;
   }

@@ -86,6 +86,14 @@ TEST(ChooseLatest, FollowsTheSourceAndNamesWhatItNeverWasOn) {
   EXPECT_THAT(ChooseLatest(inventory, kSecond, {kBranch}).unseen_descendants, IsEmpty());
 }
 
+TEST(ChooseLatest, NamesANewerBranchThatForkedBeforeTheSourcesOwn) {
+  Inventory inventory;
+  inventory.timelines = {kFirst, kSecond, pg::TimelineId(3)};
+  // Its history file is missing besides.
+  EXPECT_THAT(ChooseLatest(inventory, kSecond, {kBranch}).unseen_descendants,
+              ElementsAre(pg::TimelineId(3)));
+}
+
 TEST(ChooseLatest, WithoutARecordIsTheHighestAndNamesOtherBranches) {
   const pg::TimelineId third(3);
   const pg::TimelineHistory other(third,

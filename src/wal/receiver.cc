@@ -75,11 +75,11 @@ void Receiver::RunSession(const std::stop_token& stop) {
   const std::unique_ptr<ServerSession> session = server_->OpenSession(stop);
   const ServerFacts facts = Introduce(*session);
   const Inventory archived = TakeInventory(facts.system);
-  ResumeInput input{.in_recovery = facts.in_recovery,
-                    .received = WhatWasReceived(spool_->Segments(), archived),
-                    .segment_size = facts.segment_size};
+  ResumeInput input{.in_recovery = facts.in_recovery, .segment_size = facts.segment_size};
   // The slot first: from then on the server keeps what is read below.
-  const pg::Lsn kept_from = SecureSlot(*session, !input.received.empty());
+  const bool received_before = !spool_->Segments().empty() || !archived.ranges.empty();
+  const pg::Lsn kept_from = SecureSlot(*session, received_before);
+  input.received = WhatWasReceived(spool_->Segments(), archived, kept_from);
 
   const std::unique_ptr<WalSource> source = OpenSource(stop);
   const pg::SystemIdentity identity = source->Identify();
@@ -250,7 +250,7 @@ void Receiver::StreamAlong(WalSource& source, const ResumePoint& resume,
       if (position_ > resume.from) lost_starts_ = 0;
     }
   } catch (const base::Error& error) {
-    if (error.kind() == base::ErrorKind::kNotFound && position_ == resume.from) ++lost_starts_;
+    if (std::exchange(server_lost_wal_, false) && position_ == resume.from) ++lost_starts_;
     throw;
   }
   spool_->Sync();
@@ -260,7 +260,7 @@ void Receiver::BeginAt(WalSource& source, pg::TimelineId timeline, pg::Lsn from)
   timeline_ = timeline;
   position_ = from;
   LoadOverlap();
-  source.Start(from, timeline);
+  AskServer([&] { source.Start(from, timeline); });
   board_->Update([&](StreamState& state) { state.timeline = timeline; });
 }
 
@@ -298,7 +298,7 @@ Receiver::Outcome Receiver::ReceiveBatch(WalSource& source, const std::stop_toke
   bool reply_requested = false;
   milliseconds wait = kReceiveWait;
   while (!timeline_end && position_ - batch_start < BatchBytes() && !stop.stop_requested()) {
-    pg::StreamEvent event = source.Receive(wait);
+    pg::StreamEvent event = AskServer([&] { return source.Receive(wait); });
     if (std::holds_alternative<pg::NothingYet>(event)) break;
     if (const auto* data = std::get_if<pg::WalData>(&event)) Accept(*data);
     if (const auto* alive = std::get_if<pg::KeepAliveMessage>(&event)) {

@@ -73,7 +73,19 @@ class Receiver {
   bool said_sql_ = false;
   std::set<pg::TimelineId> known_histories_;
   // Starting points that the server turned out not to have any more, in a row.
+  // Runs a request to the server; its "not found", and no other, says that it lost the WAL.
+  template <typename Request>
+  auto AskServer(Request&& request) {
+    try {
+      return request();
+    } catch (const base::Error& error) {
+      server_lost_wal_ = error.kind() == base::ErrorKind::kNotFound;
+      throw;
+    }
+  }
+
   int lost_starts_ = 0;
+  bool server_lost_wal_ = false;
 
   pg::TimelineId timeline_;
   pg::Lsn position_;     // the next byte that is due

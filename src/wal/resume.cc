@@ -49,7 +49,7 @@ ResumePoint StartAt(const ResumeInput& input, pg::Lsn lsn, std::optional<pg::Lsn
 }  // namespace
 
 std::vector<Received> WhatWasReceived(const std::vector<SpooledSegment>& spool,
-                                      const Inventory& archive) {
+                                      const Inventory& archive, pg::Lsn kept_from) {
   std::map<pg::TimelineId, pg::Lsn> ends;
   for (const SpooledSegment& segment : spool) {
     ends[segment.timeline] = std::max(ends[segment.timeline], segment.end);
@@ -57,8 +57,9 @@ std::vector<Received> WhatWasReceived(const std::vector<SpooledSegment>& spool,
   std::map<pg::TimelineId, pg::Lsn> archived;
   for (const WalRange& range : archive.ranges) {
     const auto spooled = ends.find(range.timeline);
+    const bool is_island = kept_from.IsValid() && kept_from < range.start;
     if (spooled == ends.end()) {
-      archived[range.timeline] = std::max(archived[range.timeline], range.end);
+      if (!is_island) archived[range.timeline] = std::max(archived[range.timeline], range.end);
     } else if (range.start <= spooled->second && spooled->second < range.end) {
       spooled->second = range.end;
     }

@@ -19,9 +19,11 @@ struct Received {
   friend bool operator==(const Received&, const Received&) = default;
 };
 
-// Of the spool and the archive together: the archive extends the spool where it abuts.
+// Of the spool and the archive together: the archive extends the spool where it abuts. Where there
+// is no spool, what the archive holds behind `kept_from`, the slot's position, does not count: it
+// may be an island that a backup brought by itself, and the server still has what lies before it.
 std::vector<Received> WhatWasReceived(const std::vector<SpooledSegment>& spool,
-                                      const Inventory& archive);
+                                      const Inventory& archive, pg::Lsn kept_from);
 
 struct ResumeInput {
   pg::TimelineHistory server_history{};  // of the timeline that the server is on

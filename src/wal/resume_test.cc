@@ -36,11 +36,21 @@ TEST(WhatWasReceived, IsExtendedByTheArchiveOnlyWhereItAbuts) {
   archive.ranges = {{.timeline = kFirst, .start = At(1), .end = At(7)},
                     {.timeline = kFirst, .start = At(8), .end = At(9)},
                     {.timeline = kSecond, .start = At(5), .end = At(6)}};
-  EXPECT_THAT(WhatWasReceived(spool, archive),
+  EXPECT_THAT(WhatWasReceived(spool, archive, pg::Lsn()),
               ElementsAre(Received{kFirst, At(7)}, Received{kSecond, At(6)}));
   archive.ranges.erase(archive.ranges.begin());
-  EXPECT_THAT(WhatWasReceived(spool, archive),
+  EXPECT_THAT(WhatWasReceived(spool, archive, pg::Lsn()),
               ElementsAre(Received{kFirst, At(3, 500)}, Received{kSecond, At(6)}));
+}
+
+TEST(WhatWasReceived, DoesNotJumpOverWhatTheSlotStillKeeps) {
+  Inventory archive;
+  archive.ranges = {{.timeline = kFirst, .start = At(1), .end = At(3)},
+                    {.timeline = kFirst, .start = At(5), .end = At(6)}};
+  EXPECT_THAT(WhatWasReceived({}, archive, At(3)), ElementsAre(Received{kFirst, At(3)}));
+  EXPECT_THAT(WhatWasReceived({}, archive, At(5)), ElementsAre(Received{kFirst, At(6)}));
+  archive.ranges.erase(archive.ranges.begin());
+  EXPECT_THAT(WhatWasReceived({}, archive, At(3)), testing::IsEmpty());
 }
 
 TEST(ChooseResumePoint, BeginsWhereTheSlotDoesAtFirst) {
