@@ -21,7 +21,7 @@ struct Read {
 
 Read ReadVariables(const Environment& environment, Settings settings = {}) {
   Read read{std::move(settings), {}};
-  ReadEnvironment(environment, "/work", read.settings, read.problems);
+  ReadEnvironment(environment, "/srv/stack", read.settings, read.problems);
   return read;
 }
 
