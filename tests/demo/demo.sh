@@ -193,10 +193,17 @@ make_repository() {
 
 [source.shop]
 type = "postgres"
-connection = "host=$ROOM port=$PORT user=postgres dbname=shop"
+connection = "host=$ROOM port=$PORT user=holdfast dbname=shop"
 data_directory = "$ROOM/shop"
 END
   sed -i "1i state_directory = \"$ROOM/state\"\n" "$ROOM/holdfast.toml"
+}
+
+# A role that is no superuser, with the rights that holdfast asks for.
+grant_rights() {
+  sql "$PORT" "CREATE ROLE holdfast LOGIN"
+  sql "$PORT" "$(as_user "$HOLDFAST" check shop --grants --role holdfast)"
+  tell "A role \"holdfast\" got what \"holdfast check shop --grants\" printed. It is no superuser."
 }
 
 stored_lsn() { json "(data['receiver'] or {}).get('stored_lsn') or '0/0'" "$HOLDFAST" wal status shop; }
@@ -277,6 +284,10 @@ main() {
   say "A repository, with a key of its own"
   timed "init" "" make_repository
 
+  say "Does everything work that a backup and a restore need?"
+  grant_rights
+  timed "check" "" show "$HOLDFAST" check shop
+
   say "Receive WAL as it is written (holdfast wal stream shop, in the background)"
   timed "WAL is flowing" "" receive_wal
 
@@ -302,8 +313,8 @@ main() {
   say "Is what is stored whole, to the last page?"
   timed "verify" "" show "$HOLDFAST" verify shop
 
-  say "WAL without a gap, so every moment since the first backup can be recovered"
-  show "$HOLDFAST" wal status shop
+  say "What could be recovered now"
+  show "$HOLDFAST" status shop
 
   say "As promised. How long it took:"
   print_report
