@@ -95,8 +95,8 @@ class MetaWriter {
 
 class Writer {
  public:
-  // Puts the lease. Error(kConflict) when `parent` is gone or being deleted, Error(kUsage) when this
-  // program is too old to write to the repository.
+  // Puts the lease. Error(kConflict) when `parent` is gone or being deleted, Error(kUsage) when
+  // this program is too old to write to the repository.
   Writer(const Repository& repository, WriterOptions options);
   // Without Commit: removes the lease; packs already put are left for prune. Never throws.
   ~Writer();
