@@ -65,6 +65,10 @@ void CheckFrame(FrameKind kind, std::size_t raw_size, std::size_t hash_count) {
   }
 }
 
+// A pack of content of the usual 32 MiB, with its footer. Growing by doubling would hold three
+// times as much for a moment; what is reserved and not written takes no memory.
+constexpr std::size_t kUsualPackBytes = 34 * base::kMiB;
+
 }  // namespace
 
 struct PackBuilder::State {
@@ -81,6 +85,7 @@ struct PackBuilder::State {
 
   State(const Keyring& keyring, PackKind kind, codec::CompressionOptions compression)
       : secrets(NewSecrets(keyring, kind)), compressor(compression) {
+    if (kind == PackKind::kData) contents.reserve(kUsualPackBytes);
     Add(secrets.header_bytes);
   }
 
