@@ -261,7 +261,10 @@ void Receiver::BeginAt(WalSource& source, pg::TimelineId timeline, pg::Lsn from)
   position_ = from;
   LoadOverlap();
   AskServer([&] { source.Start(from, timeline); });
-  board_->Update([&](StreamState& state) { state.timeline = timeline; });
+  board_->Update([&](StreamState& state) {
+    if (state.timeline != timeline) state.stored.reset();  // known again once some of it is stored
+    state.timeline = timeline;
+  });
 }
 
 void Receiver::LoadOverlap() {

@@ -14,10 +14,9 @@ namespace holdfast::wal {
 
 namespace {
 
-void WarnOfLeftovers(const Spool& spool, const StatusBoard& board, base::Reporter& report) {
-  const StreamState state = board.state();
+void WarnOfLeftovers(const Spool& spool, const Uploader& uploader, base::Reporter& report) {
   const std::vector<SpooledSegment> segments = spool.Segments();
-  if (segments.empty() || (state.stored && *state.stored >= segments.back().end)) return;
+  if (segments.empty() || uploader.HasStored(segments.back())) return;
   report.Warn(
       fmt::format("WAL up to {} is in the spool only: the next start brings it into the "
                   "repository",
@@ -56,7 +55,7 @@ void StreamFrom(WalServer& server, Archive& archive, const StreamOptions& option
   // What was received is stored in either case, as far as the store answers.
   uploader.Finish();
   storing.Join();
-  WarnOfLeftovers(spool, board, report);
+  WarnOfLeftovers(spool, uploader, report);
   if (failure) std::rethrow_exception(failure);
 }
 

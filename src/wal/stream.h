@@ -48,7 +48,7 @@ struct StreamState {
   pg::TimelineId timeline;
   std::optional<pg::Lsn> server;   // the server's flush position
   std::optional<pg::Lsn> spooled;  // fsynced here
-  std::optional<pg::Lsn> stored;   // in the repository
+  std::optional<pg::Lsn> stored;   // in the repository, of `timeline`
   std::optional<base::Time> last_received;
   std::string problem;  // empty when all is well
 };

@@ -138,6 +138,29 @@ TEST_F(StreamTest, FollowsTheServerToItsNextTimeline) {
   EXPECT_EQ(archive.RecordedTimeline(kSystem), kSecond);
 }
 
+// A copy that was recovered to an earlier moment took the source's place; the spool still holds the
+// end of the timeline that it left.
+TEST_F(StreamTest, TakesNoPositionOfAnAbandonedTimelineForOneOfTheServer) {
+  server_.Grow(5 * kSmallBytes + 5000);
+  {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  }
+  server_.Promote(At(2, 40));
+  server_.LoseSlot();
+  server_.Grow(5000);
+  const pg::Lsn end = server_.flush();
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.Await([](const StreamState& state) { return state.stored.has_value(); }));
+  EXPECT_LE(*stream.state().stored, end);
+  ASSERT_TRUE(stream.Await([&](const StreamState& state) { return state.stored == end; }));
+  server_.Grow(2 * kSmallBytes);
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_FALSE(stream.Stop());
+  EXPECT_EQ(server_.slot(), At(4));
+  ExpectArchived(kSecond, 2, server_.flush());
+}
+
 TEST_F(StreamTest, ShowsAGapAndGoesOnBehindIt) {
   {
     RunningStream stream(server_, archive, Options());

@@ -84,6 +84,7 @@ void Uploader::StoreAll(Tails tails) {
     }
   }
   StoreTimeline();
+  ShowStored();
   RemoveStored();
 }
 
@@ -154,12 +155,29 @@ void Uploader::RemoveStored() {
 void Uploader::Stored(pg::TimelineId timeline, pg::Lsn end) {
   stored_timeline_ = timeline;
   stored_end_ = end;
-  board_->Update([&](StreamState& state) { state.stored = end; });
+  ShowStored();
+}
+
+bool Uploader::HasStored(const SpooledSegment& segment) const {
+  return segment.timeline == stored_timeline_ && segment.end <= stored_end_;
+}
+
+// The spool may hold the end of a timeline that the server has left at an earlier position, as a
+// restored copy does: that is no position of the server.
+bool Uploader::IsOnServersTimeline() const {
+  return stored_end_.IsValid() && board_->state().timeline == stored_timeline_;
+}
+
+void Uploader::ShowStored() {
+  if (!IsOnServersTimeline() || board_->state().stored == stored_end_) return;
+  board_->Update([&](StreamState& state) {
+    if (state.timeline == stored_timeline_) state.stored = stored_end_;
+  });
 }
 
 // Behind by up to a segment, so that the server still has the one it will be compared by.
 void Uploader::MoveSlot() {
-  if (server_ == nullptr || !stored_end_.IsValid()) return;
+  if (server_ == nullptr || !IsOnServersTimeline()) return;
   const pg::Lsn target =
       pg::SegmentStart(pg::SegmentOfByteBefore(stored_end_, segment_size()), segment_size());
   if (target <= slot_at_ || clock_->Steady() < next_slot_try_) return;

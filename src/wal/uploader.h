@@ -31,6 +31,9 @@ class Uploader {
   // Once, instead of Run; throws whatever goes wrong.
   void StoreEverything();
 
+  // Whether the segment's end is in the repository; not while Run runs.
+  bool HasStored(const SpooledSegment& segment) const;
+
  private:
   enum class Tails { kWhenDue, kNow };
 
@@ -43,6 +46,8 @@ class Uploader {
   void StoreTail(const SpooledSegment& segment, Tails tails);
   void RemoveStored();
   void Stored(pg::TimelineId timeline, pg::Lsn end);
+  bool IsOnServersTimeline() const;
+  void ShowStored();
   void MoveSlot();
 
   pg::SystemIdentifier system() const;
