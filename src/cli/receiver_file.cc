@@ -13,8 +13,6 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr auto kBetweenWrites = std::chrono::seconds(1);
-
 base::Path LockPath(const base::Path& path) { return path.string() + ".lock"; }
 
 std::string_view MethodName(wal::StreamMethod method) {
@@ -64,14 +62,9 @@ ReceiverFile::ReceiverFile(base::Path path, base::Clock& clock)
 }
 
 void ReceiverFile::Write(const wal::StreamState& state) {
-  const auto now = clock_.Steady();
-  const bool soon = written_ && now - *written_ < kBetweenWrites;
-  if (soon && state.problem == problem_) return;
   nlohmann::json object = ToJson(state);
   object["updated_at"] = base::FormatRfc3339(clock_.Now());
   base::WriteFileDurably(path_, base::AsBytes(object.dump(2) + "\n"), 0644);
-  written_ = now;
-  problem_ = state.problem;
 }
 
 nlohmann::json ReadReceiverFile(const base::Path& path) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -18,15 +17,13 @@ class ReceiverFile {
   // Error(kConflict) when another receiver of the source runs on this host.
   ReceiverFile(base::Path path, base::Clock& clock);
 
-  // Replaces the file; at most once a second unless the problem changed.
+  // Replaces the file. One thread.
   void Write(const wal::StreamState& state);
 
  private:
   base::Path path_;
   base::Clock& clock_;
   base::File lock_;
-  std::optional<std::chrono::steady_clock::time_point> written_;
-  std::string problem_;
 };
 
 // The file's content with "running" added; null when there never was a receiver here. A file that

@@ -3,15 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
-#include <utility>
 
-#include "base/synchronized.h"
 #include "cli/cluster_of_source.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/receiver_file.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
+#include "cli/state_publisher.h"
 #include "wal/archive.h"
 #include "wal/stream.h"
 
@@ -39,22 +38,6 @@ wal::StreamOptions StreamOptionsOf(Session& session, const config::Source& sourc
   return stream;
 }
 
-// Receiving goes on where telling about it fails: a full disk must not cost WAL as well.
-struct StatePublisher {
-  ReceiverFile* file;
-  base::Reporter* report;
-  bool warned = false;
-
-  void Write(const wal::StreamState& state) {
-    try {
-      file->Write(state);
-    } catch (const base::Error& error) {
-      if (std::exchange(warned, true)) return;
-      report->Warn(fmt::format("the receiver's state cannot be written: {}", error.message()));
-    }
-  }
-};
-
 int Stream(Session& session, const Options& options) {
   const config::Source& source = ClusterNamed(session, options.source);
   const repo::Repository repository = OpenRepository(session, ChooseRepository(session, &source));
@@ -63,11 +46,11 @@ int Stream(Session& session, const Options& options) {
   wal::StreamOptions stream = StreamOptionsOf(session, source, options.method);
   stream.expected_system = ClusterOf(repository, source.name);
   base::MakeDirectories(stream.spool_directory);
-  base::Synchronized<StatePublisher> publisher(StatePublisher{&file, &session.reporter()});
-  const auto observe = [&](const wal::StreamState& state) {
-    publisher.With([&](StatePublisher& publish) { publish.Write(state); });
-  };
-  wal::Stream(archive, stream, session.clock(), session.reporter(), observe, session.stop());
+  StatePublisher publisher([&](const wal::StreamState& state) { file.Write(state); },
+                           session.reporter());
+  wal::Stream(
+      archive, stream, session.clock(), session.reporter(),
+      [&](const wal::StreamState& state) { publisher.Show(state); }, session.stop());
   // Being told to stop is how a receiver ends.
   return ToInt(ExitCode::kDone);
 }

@@ -128,13 +128,16 @@ class Protection:
 
     def wait_until_stored(self):
         """Until the receiver has brought all WAL that the source has written into the repository."""
-        wanted = self.server.value("SELECT pg_current_wal_flush_lsn()")
+        ((wanted, segment),) = self.server.rows("SELECT lsn, pg_walfile_name(lsn) FROM pg_current_wal_flush_lsn() AS lsn")
+        timeline = int(segment[:8], 16)
 
         def stored():
             if not self.receiver.running():
                 raise AssertionError(self.receiver.wait())
             state = self.program.run("wal", "status", "shop", "--json", code=None).json()["receiver"]
-            return state and state["stored_lsn"] and lsn_value(state["stored_lsn"]) >= lsn_value(wanted)
+            # A position says nothing without its timeline: the one before may have gone further.
+            return (state and state["timeline"] == timeline and state["stored_lsn"]
+                    and lsn_value(state["stored_lsn"]) >= lsn_value(wanted))
         eventually(stored, f"WAL up to {wanted} to be stored")
 
     def backup(self, *arguments, code=0):
