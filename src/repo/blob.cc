@@ -6,17 +6,20 @@
 #include <string>
 
 #include "base/error.h"
-#include "codec/hash.h"
 #include "repo/container_reader.h"
 
 namespace holdfast::repo {
 
 namespace {
 
-constexpr std::size_t kDigestSize = sizeof(codec::Digest);
+constexpr std::size_t kIdSize = sizeof(PackId);
 
-base::ByteView ContainerOf(base::ByteView stored) {
-  return stored.first(stored.size() - kDigestSize);
+base::ByteView ContainerOf(base::ByteView stored) { return stored.first(stored.size() - kIdSize); }
+
+PackId IdOf(base::ByteView stored) {
+  PackId id;
+  std::ranges::copy(stored.last(kIdSize), id.bytes.begin());
+  return id;
 }
 
 PackFooter ReadFooter(ContainerReader& reader, std::string_view object_name,
@@ -39,7 +42,6 @@ base::Bytes SealBlob(const Keyring& keyring, PackKind kind, base::ByteView raw,
     raw = raw.subspan(piece.size());
   } while (!raw.empty());
   FinishedPack pack = builder.Finish();
-  // A pack's id is the digest of its bytes.
   pack.contents.insert(pack.contents.end(), pack.id.bytes.begin(), pack.id.bytes.end());
   return std::move(pack.contents);
 }
@@ -50,7 +52,7 @@ base::Bytes OpenBlob(const Keyring& keyring, std::string_view object_name, base:
                       fmt::format("{}: it was altered or cut", object_name));
   }
   const base::ByteView container = ContainerOf(stored);
-  ContainerReader reader(keyring, std::string(object_name), container);
+  ContainerReader reader(keyring, std::string(object_name), IdOf(stored), container);
   const PackFooter footer = ReadFooter(reader, object_name, container);
   base::Bytes raw;
   for (std::uint32_t i = 0; i < footer.frames().size(); ++i) {
@@ -64,8 +66,12 @@ base::Bytes OpenBlob(const Keyring& keyring, std::string_view object_name, base:
 }
 
 bool BlobChecksumMatches(base::ByteView stored) {
-  if (stored.size() < kDigestSize) return false;
-  return base::Equal(codec::Sha256(ContainerOf(stored)), stored.last(kDigestSize));
+  if (stored.size() < kIdSize) return false;
+  try {
+    return ProvenId(ContainerOf(stored)) == IdOf(stored);
+  } catch (const base::Error&) {
+    return false;
+  }
 }
 
 }  // namespace holdfast::repo

@@ -1,6 +1,6 @@
-// A small sealed object under a name of the caller's choosing: a pack's container followed by the
-// SHA-256 of its bytes, so that it too can be scrubbed without a key (docs/format/blob.md). WAL
-// segments, history files and tails are blobs.
+// A small sealed object under a name of the caller's choosing: a pack followed by the id that its
+// bytes prove, so that it too can be scrubbed without a key (docs/format/blob.md). WAL segments,
+// history files and tails are blobs.
 #pragma once
 
 #include <string_view>
@@ -16,7 +16,7 @@ base::Bytes SealBlob(const Keyring& keyring, PackKind kind, base::ByteView raw,
                      codec::CompressionOptions compression);
 // Error(kCorrupt) names the object.
 base::Bytes OpenBlob(const Keyring& keyring, std::string_view object_name, base::ByteView stored);
-// Key-less: does the trailing SHA-256 match? False: the bytes were altered or cut.
+// Key-less: is the pack the one whose id follows it? False: the bytes were altered or cut.
 bool BlobChecksumMatches(base::ByteView stored);
 
 }  // namespace holdfast::repo

@@ -42,6 +42,7 @@ std::optional<codec::Key256> ContentRoot(const EpochKeys& keys, const PackHeader
 
 struct ContainerReader::State {
   std::string name;
+  PackId id;
   // Copies, so that a reader may outlive the ring.
   EpochKeys keys;
   RepositoryId repository_id;
@@ -84,6 +85,9 @@ struct ContainerReader::State {
     if (need > pack_size - header.size()) ThrowCorrupt("its footer would be longer than itself");
     if (tail.size() < need) return {.footer = std::nullopt, .need = need};
     const base::ByteView sealed = tail.last(need).first(trailer.footer_size);
+    if (NameOfPack(header_bytes, sealed, trailer_bytes) != id) {
+      ThrowCorrupt("it was altered, or another stands in its place");
+    }
     return {.footer = OpenFooter(sealed, trailer, trailer_bytes, pack_size - need), .need = 0};
   }
 
@@ -98,7 +102,8 @@ struct ContainerReader::State {
   }
 };
 
-ContainerReader::ContainerReader(const Keyring& keyring, std::string name, base::ByteView header) {
+ContainerReader::ContainerReader(const Keyring& keyring, std::string name, const PackId& id,
+                                 base::ByteView header) {
   base::WithContext(
       [&] { return name; },
       [&] {
@@ -106,6 +111,7 @@ ContainerReader::ContainerReader(const Keyring& keyring, std::string name, base:
         const base::ByteView bytes = header.first(parsed.size());
         const EpochKeys& keys = keyring.epoch(parsed.epoch);
         state_ = std::make_unique<State>(State{.name = name,
+                                               .id = id,
                                                .keys = keys,
                                                .repository_id = keyring.repository_id(),
                                                .header = parsed,

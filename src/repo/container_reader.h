@@ -14,7 +14,8 @@ namespace holdfast::repo {
 // As PackReader, but errors begin with `name`.
 class ContainerReader {
  public:
-  ContainerReader(const Keyring& keyring, std::string name, base::ByteView header);
+  ContainerReader(const Keyring& keyring, std::string name, const PackId& id,
+                  base::ByteView header);
   ~ContainerReader();
   ContainerReader(ContainerReader&&) noexcept;
 

@@ -80,6 +80,39 @@ TEST(FrameReader, SaysWhichPackIsMissingCutOrAltered) {
   EXPECT_THAT(ErrorOf([&] { (void)frames.Read({altered, 3}); }), testing::Not(testing::IsEmpty()));
 }
 
+TEST(FrameReader, RefusesPacksThatWereExchanged) {
+  TestRepository test;
+  const PackId one = PutPack(test, 3);
+  const PackId other = PutPack(test, 3);
+  const base::Bytes contents = *test.memory->Get(PackObject(one));
+  (void)test.memory->Remove(PackObject(one));
+  (void)test.memory->Put(PackObject(one), *test.memory->Get(PackObject(other)));
+  (void)test.memory->Remove(PackObject(other));
+  (void)test.memory->Put(PackObject(other), contents);
+  for (const PackId& pack : {one, other}) {
+    FrameReader frames(test.sound());
+    const auto refused = testing::HasSubstr(pack.ToHex());
+    EXPECT_THAT(ErrorOf([&] { (void)frames.Footer(pack); }), refused);
+    EXPECT_THAT(ErrorOf([&] { (void)frames.Read({pack, 1}); }), refused);
+    const std::vector<std::uint32_t> numbers = {0, 2};
+    EXPECT_THAT(
+        ErrorOf([&] { frames.ReadMany(pack, numbers, [](std::uint32_t, base::ByteView) {}); }),
+        refused);
+  }
+}
+
+// The table of contents is proven once and kept; what is read by it later may be another pack's.
+TEST(FrameReader, RefusesAPackThatIsExchangedWhileItIsRead) {
+  TestRepository test;
+  const PackId one = PutPack(test, 3);
+  const PackId other = PutPack(test, 3);
+  FrameReader frames(test.sound());
+  EXPECT_EQ(*frames.Read({one, 1}), base::Bytes(2000, 1));
+  (void)test.memory->Remove(PackObject(one));
+  (void)test.memory->Put(PackObject(one), *test.memory->Get(PackObject(other)));
+  EXPECT_THAT(ErrorOf([&] { (void)frames.Read({one, 2}); }), testing::HasSubstr(one.ToHex()));
+}
+
 TEST(FrameReader, ReadsNoFrameThatIsNotAdmitted) {
   TestRepository test;
   const PackId pack = PutPack(test, 5);

@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/testing/manual_clock.h"
-#include "codec/hash.h"
 #include "repo/blob.h"
 #include "repo/ids.h"
 #include "repo/pack.h"
@@ -99,7 +98,7 @@ TEST_F(Golden, PackIsRead) {
   const auto objects = storage::ListAll(*storage_, kPacksPrefix);
   ASSERT_EQ(objects.size(), 1U);
   const base::Bytes bytes = *storage_->Get(objects[0].name);
-  const PackId id{codec::Sha256(bytes)};
+  const PackId id = ProvenId(bytes);
   EXPECT_EQ(PackObject(id), objects[0].name);
 
   PackReader reader(repository.keyring(), id, bytes);
@@ -127,7 +126,7 @@ TEST_F(Golden, BlobsAreRead) {
 TEST_F(Golden, DigestsStayAsTheyAre) {
   const Repository repository = Repository::Open(storage_, clock_, kPassphrase);
   EXPECT_EQ(base::ToHex(repository.keyring().ContentDigest("wal", base::AsBytes("x"))),
-            "f1550a56b91cc01b9eedd162d79a06ce");
+            "614e5ace1f3877947657082f34348310");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 
 namespace holdfast::repo {
 
-// The SHA-256 of a pack's bytes. While a pack is being built it goes by a random provisional id
-// (see PackNames).
+// What a pack's bytes prove (ProvenId): a SHA-256 that every one of them is in. While a pack is
+// being built it goes by a random provisional id (see PackNames).
 struct PackId {
   std::array<std::uint8_t, 32> bytes{};
 

@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kMaxFrameSize = kPageSize * kPagesPerFrame;  // r
 
 inline constexpr std::size_t kPackHeaderSize = 64;
 inline constexpr std::size_t kSealedKeySize = 80;
-inline constexpr std::size_t kPackTrailerSize = 24;
+inline constexpr std::size_t kPackTrailerSize = 56;
 
 enum class PackKind : std::uint8_t { kData = 1, kMeta = 2, kWal = 3 };
 
@@ -101,6 +101,10 @@ class PackBuilder {
   std::unique_ptr<State> state_;
 };
 
+// The id that the bytes of a whole pack prove, told without a key: every one of them is in it.
+// Error(kCorrupt) for what is no pack, or has frames that its trailer does not vouch for.
+PackId ProvenId(base::ByteView pack);
+
 // Reads frames of a pack whose bytes are given in pieces. Not thread-safe.
 class PackReader {
  public:
@@ -115,7 +119,8 @@ class PackReader {
     std::uint64_t need = 0;  // when there is no footer: how many bytes `tail` must have
   };
   // `tail` is the end of the pack and must contain the whole footer and trailer; says how many
-  // bytes it needs when they are not all there. Error(kCorrupt) names the pack.
+  // bytes it needs when they are not all there. Error(kCorrupt) names the pack; also when header,
+  // footer and trailer do not prove that it is the pack of this id.
   FooterOrNeed ReadFooter(base::ByteView tail, std::uint64_t pack_size);
   // Authenticates, opens and decompresses a frame; Error(kCorrupt) names pack and frame,
   // Error(kDenied) when the ring has no key for the pack's content.

@@ -74,7 +74,7 @@ constexpr std::size_t kUsualPackBytes = 34 * base::kMiB;
 struct PackBuilder::State {
   PackSecrets secrets;
   codec::Compressor compressor;
-  codec::Sha256Stream hash;
+  codec::Sha256Stream frames_hash;
   base::Bytes contents;
   base::Bytes compressed;  // kept for its memory
   std::vector<FrameInfo> frames;
@@ -89,10 +89,7 @@ struct PackBuilder::State {
     Add(secrets.header_bytes);
   }
 
-  void Add(base::ByteView bytes) {
-    contents.insert(contents.end(), bytes.begin(), bytes.end());
-    hash.Update(bytes);
-  }
+  void Add(base::ByteView bytes) { contents.insert(contents.end(), bytes.begin(), bytes.end()); }
 
   void Spend() {
     if (std::exchange(spent, true))
@@ -104,7 +101,7 @@ struct PackBuilder::State {
     const std::size_t offset = contents.size();
     secrets.frames.Seal(number, FrameAssociatedData(secrets.header_bytes, number, kind), compressed,
                         contents);
-    hash.Update(base::ByteView(contents).subspan(offset));
+    frames_hash.Update(base::ByteView(contents).subspan(offset));
   }
 
   std::uint64_t FooterBound() const {
@@ -112,19 +109,22 @@ struct PackBuilder::State {
            page_hashes.size() * sizeof(std::uint64_t);
   }
 
-  void AddFooterAndTrailer() {
+  PackId AddFooterAndTrailer() {
     const base::Bytes plain = PackFooterColumns(EncodeFooterColumns(frames, page_hashes));
     const PackTrailer trailer{
         .footer_size = static_cast<std::uint32_t>(plain.size() + codec::kAeadTagSize),
-        .frame_count = static_cast<std::uint32_t>(frames.size())};
+        .frame_count = static_cast<std::uint32_t>(frames.size()),
+        .frames_digest = frames_hash.Finish()};
     const base::Bytes trailer_bytes = EncodeTrailer(trailer);
     const std::size_t offset = contents.size();
-    // With room for the checksum that makes a pack a blob.
-    contents.reserve(offset + trailer.footer_size + kPackTrailerSize + sizeof(codec::Digest));
+    // With room for the id that makes a pack a blob.
+    contents.reserve(offset + trailer.footer_size + kPackTrailerSize + sizeof(PackId));
     secrets.footer.Seal(0, FooterAssociatedData(secrets.header_bytes, trailer_bytes), plain,
                         contents);
-    hash.Update(base::ByteView(contents).subspan(offset));
+    const base::ByteView footer_bytes = base::ByteView(contents).subspan(offset);
+    const PackId id = NameOfPack(secrets.header_bytes, footer_bytes, trailer_bytes);
     Add(trailer_bytes);
+    return id;
   }
 };
 
@@ -170,10 +170,8 @@ FinishedPack PackBuilder::Finish() {
   State& state = *state_;
   if (state.frames.empty()) ThrowInternal("a pack without frames");
   state.Spend();
-  state.AddFooterAndTrailer();
-  return {.id = PackId{state.hash.Finish()},
-          .contents = std::move(state.contents),
-          .raw_bytes = state.raw_bytes};
+  const PackId id = state.AddFooterAndTrailer();
+  return {.id = id, .contents = std::move(state.contents), .raw_bytes = state.raw_bytes};
 }
 
 }  // namespace holdfast::repo

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "codec/aead.h"
-#include "codec/hash.h"
 
 namespace holdfast::repo {
 
@@ -82,6 +81,7 @@ base::Bytes EncodeTrailer(const PackTrailer& trailer) {
   base::ByteWriter writer;
   writer.U32(trailer.footer_size);
   writer.U32(trailer.frame_count);
+  writer.Raw(base::ByteView(trailer.frames_digest));
   writer.Raw(base::Bytes(kTrailerReserved));
   writer.Raw(kTrailerMagic);
   return writer.Take();
@@ -92,13 +92,45 @@ PackTrailer ParseTrailer(base::ByteView bytes) {
   PackTrailer trailer;
   trailer.footer_size = reader.U32();
   trailer.frame_count = reader.U32();
+  std::ranges::copy(reader.Raw(trailer.frames_digest.size()), trailer.frames_digest.begin());
   const bool reserved_zero = base::AllZero(reader.Raw(kTrailerReserved));
   if (!base::Equal(reader.Raw(kTrailerMagic.size()), base::AsBytes(kTrailerMagic))) {
     ThrowCorrupt("it does not end as a pack does");
   }
   if (!reserved_zero) ThrowCorrupt("reserved bytes are not zero");
+  if (trailer.footer_size > kMaxFooterSize) ThrowCorrupt("its footer would be over every limit");
   reader.ExpectEnd();
   return trailer;
+}
+
+PackParts SplitPack(base::ByteView pack) {
+  const std::size_t header_size = ParseHeader(pack).size();
+  if (pack.size() < header_size + kPackTrailerSize) ThrowCorrupt("it was cut");
+  const base::ByteView trailer = pack.last(kPackTrailerSize);
+  const std::size_t footer_size = ParseTrailer(trailer).footer_size;
+  const base::ByteView inner =
+      pack.subspan(header_size, pack.size() - header_size - kPackTrailerSize);
+  if (footer_size > inner.size()) ThrowCorrupt("its footer would be longer than itself");
+  return {.header = pack.first(header_size),
+          .frames = inner.first(inner.size() - footer_size),
+          .footer = inner.last(footer_size),
+          .trailer = trailer};
+}
+
+PackId NameOfPack(base::ByteView header, base::ByteView footer, base::ByteView trailer) {
+  codec::Sha256Stream hash;
+  hash.Update(header);
+  hash.Update(footer);
+  hash.Update(trailer);
+  return PackId{hash.Finish()};
+}
+
+PackId ProvenId(base::ByteView pack) {
+  const PackParts parts = SplitPack(pack);
+  if (codec::Sha256(parts.frames) != ParseTrailer(parts.trailer).frames_digest) {
+    ThrowCorrupt("its frames are not those that were written");
+  }
+  return NameOfPack(parts.header, parts.footer, parts.trailer);
 }
 
 base::Bytes FrameAssociatedData(base::ByteView header, std::uint32_t frame, FrameKind kind) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "codec/hash.h"
 #include "codec/key.h"
 #include "repo/keyring.h"
 #include "repo/pack.h"
@@ -30,17 +31,34 @@ base::Bytes EncodeHeader(const PackHeader& header);
 // `bytes` may be longer than the header, but must hold its key slot. Error(kCorrupt).
 PackHeader ParseHeader(base::ByteView bytes);
 
+// The most that the columns of a footer may take.
+inline constexpr std::uint64_t kMaxFooterColumns = 256 * base::kMiB;
+// The most that the sealed footer may take: columns that do not compress, their size, codec and
+// tag.
+inline constexpr std::uint64_t kMaxFooterSize = kMaxFooterColumns + 64;
+
 struct PackTrailer {
-  std::uint32_t footer_size = 0;
+  std::uint32_t footer_size = 0;  // with tag
   std::uint32_t frame_count = 0;
+  codec::Digest frames_digest{};  // SHA-256 of the sealed frames, from the first to the last
 };
 
 // kPackTrailerSize bytes.
 base::Bytes EncodeTrailer(const PackTrailer& trailer);
 PackTrailer ParseTrailer(base::ByteView bytes);  // Error(kCorrupt)
 
-// The most that the columns of a footer may take.
-inline constexpr std::uint64_t kMaxFooterColumns = 256 * base::kMiB;
+// The parts of a whole pack, each in its place.
+struct PackParts {
+  base::ByteView header;  // with the key slot
+  base::ByteView frames;
+  base::ByteView footer;
+  base::ByteView trailer;
+};
+PackParts SplitPack(base::ByteView pack);  // Error(kCorrupt)
+
+// The id: the SHA-256 of all that a reader of the footer has in hand. The frames are in it through
+// the trailer.
+PackId NameOfPack(base::ByteView header, base::ByteView footer, base::ByteView trailer);
 
 // The footer's columns. Of `frames`, the offsets are not stored: they follow from the sizes.
 base::Bytes EncodeFooterColumns(std::span<const FrameInfo> frames,

@@ -11,7 +11,7 @@ struct PackReader::State {
 
 PackReader::PackReader(const Keyring& keyring, const PackId& id, base::ByteView header)
     : state_(std::make_unique<State>(
-          State{ContainerReader(keyring, fmt::format("pack {}", id.ToHex()), header)})) {}
+          State{ContainerReader(keyring, fmt::format("pack {}", id.ToHex()), id, header)})) {}
 PackReader::~PackReader() = default;
 PackReader::PackReader(PackReader&&) noexcept = default;
 

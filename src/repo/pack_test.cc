@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "codec/hash.h"
 #include "repo/pack_format.h"
 #include "repo/testing/fixed_ring.h"
 
@@ -39,8 +38,20 @@ PackFooter ReadFooter(PackReader& reader, base::ByteView pack) {
   return std::move(*answer.footer);
 }
 
+// What the pack would be called if it were right; zero where it is too broken for any name. A
+// reader that is told the right name finds more, so what is refused under this one is refused for
+// sure.
+PackId NameAsItStands(base::ByteView pack) {
+  try {
+    const PackParts parts = SplitPack(pack);
+    return NameOfPack(parts.header, parts.footer, parts.trailer);
+  } catch (const base::Error&) {
+    return {};
+  }
+}
+
 std::vector<base::Bytes> ReadAll(const Keyring& ring, base::ByteView pack) {
-  PackReader reader(ring, PackId{}, pack);
+  PackReader reader(ring, NameAsItStands(pack), pack);
   const PackFooter footer = ReadFooter(reader, pack);
   std::vector<base::Bytes> frames;
   for (std::uint32_t i = 0; i < footer.frames().size(); ++i) {
@@ -64,6 +75,13 @@ std::optional<ErrorKind> KindOfReading(const Keyring& ring, base::ByteView pack)
   return KindOf([&] { ReadAll(ring, pack); });
 }
 
+// Empty when the bytes prove none.
+std::optional<PackId> IdProvenBy(base::ByteView pack) {
+  std::optional<PackId> id;
+  if (KindOf([&] { id = ProvenId(pack); })) return std::nullopt;
+  return id;
+}
+
 class EveryPackKind : public testing::TestWithParam<PackKind> {};
 
 TEST_P(EveryPackKind, GivesBackItsFrames) {
@@ -75,7 +93,7 @@ TEST_P(EveryPackKind, GivesBackItsFrames) {
   const std::uint64_t promised = builder.size();
   const FinishedPack pack = builder.Finish();
   EXPECT_LE(pack.contents.size(), promised);
-  EXPECT_EQ(pack.id.bytes, codec::Sha256(pack.contents));
+  EXPECT_EQ(ProvenId(pack.contents), pack.id);
   EXPECT_EQ(pack.raw_bytes, kMaxFrameSize + 50'001);
   EXPECT_EQ(ReadAll(ring, pack.contents), frames);
 }
@@ -86,7 +104,7 @@ TEST_P(EveryPackKind, LosesNoFlippedBit) {
   for (std::size_t bit = 0; bit < pack.contents.size() * 8; ++bit) {
     base::Bytes altered = pack.contents;
     altered[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
-    EXPECT_NE(codec::Sha256(altered), pack.id.bytes) << bit;
+    EXPECT_NE(IdProvenBy(altered), pack.id) << bit;
     EXPECT_EQ(KindOfReading(ring, altered), ErrorKind::kCorrupt) << bit;
   }
 }
@@ -117,6 +135,7 @@ TEST(Pack, IsUnreadableWhenCutAnywhere) {
   const base::Bytes pack = SmallPack(ring).contents;
   for (std::size_t size = 0; size < pack.size(); ++size) {
     EXPECT_EQ(KindOfReading(ring, base::ByteView(pack).first(size)), ErrorKind::kCorrupt) << size;
+    EXPECT_EQ(IdProvenBy(base::ByteView(pack).first(size)), std::nullopt) << size;
   }
 }
 
@@ -145,7 +164,7 @@ TEST(Pack, FindsAFrameOfAnotherPack) {
   const base::Bytes one = SmallPack(ring).contents;
   const base::Bytes other = SmallPack(ring).contents;
   ASSERT_EQ(one.size(), other.size());
-  PackReader reader(ring, PackId{}, one);
+  PackReader reader(ring, ProvenId(one), one);
   const PackFooter footer = ReadFooter(reader, one);
   const FrameInfo& first = footer.frame(0);
   const auto stored = [&](base::ByteView pack) {
@@ -154,6 +173,37 @@ TEST(Pack, FindsAFrameOfAnotherPack) {
   EXPECT_NO_THROW(static_cast<void>(reader.OpenFrame(footer, 0, stored(one))));
   EXPECT_EQ(KindOf([&] { static_cast<void>(reader.OpenFrame(footer, 0, stored(other))); }),
             ErrorKind::kCorrupt);
+}
+
+TEST(Pack, IsNotTakenForAnotherThatIsJustAsWhole) {
+  const Keyring ring = FixedRing();
+  const FinishedPack one = SmallPack(ring);
+  const FinishedPack other = SmallPack(ring);
+  PackReader reader(ring, one.id, other.contents);
+  EXPECT_EQ(KindOf([&] { ReadFooter(reader, other.contents); }), ErrorKind::kCorrupt);
+  // Nor with the one's header, under which its keys are found, or with its frames.
+  const PackParts parts = SplitPack(one.contents);
+  base::Bytes mixed(parts.header.begin(), parts.header.end());
+  mixed.insert(mixed.end(), other.contents.begin() + kPackHeaderSize, other.contents.end());
+  PackReader mixed_reader(ring, one.id, mixed);
+  EXPECT_EQ(KindOf([&] { ReadFooter(mixed_reader, mixed); }), ErrorKind::kCorrupt);
+  EXPECT_NE(IdProvenBy(mixed), one.id);
+  EXPECT_NE(IdProvenBy(mixed), other.id);
+  base::Bytes frames_of_other = one.contents;
+  std::ranges::copy(SplitPack(other.contents).frames, frames_of_other.begin() + kPackHeaderSize);
+  EXPECT_EQ(IdProvenBy(frames_of_other), std::nullopt);
+}
+
+// The seal of GCM alone does not say which key it was made under: a footer can be made that opens
+// under two. The name does.
+TEST(Pack, IsKnownByItsHeaderToo) {
+  const Keyring ring = FixedRing();
+  const FinishedPack pack = SmallPack(ring);
+  for (std::size_t byte = 0; byte < kPackHeaderSize; ++byte) {
+    base::Bytes altered = pack.contents;
+    altered[byte] ^= 1;
+    EXPECT_NE(NameAsItStands(altered), pack.id) << byte;
+  }
 }
 
 TEST(Pack, FindsFramesThatChangedPlaces) {
@@ -171,7 +221,7 @@ TEST(Pack, FindsTheFooterOfAnotherPack) {
   const Keyring ring = FixedRing();
   base::Bytes one = SmallPack(ring).contents;
   const base::Bytes other = SmallPack(ring).contents;
-  std::copy(other.end() - 60, other.end(), one.end() - 60);
+  std::copy(other.end() - 92, other.end(), one.end() - 92);
   EXPECT_EQ(KindOfReading(ring, one), ErrorKind::kCorrupt);
 }
 
@@ -200,7 +250,7 @@ TEST(Pack, OfAHostThatMayOnlyAddIsReadByOthersOnly) {
   for (const PackKind kind : {PackKind::kData, PackKind::kWal}) {
     const base::Bytes pack = SmallPack(add_only, kind).contents;
     EXPECT_EQ(ReadAll(full, pack).at(0), base::ToBytes("one small file"));
-    PackReader reader(add_only, PackId{}, pack);
+    PackReader reader(add_only, ProvenId(pack), pack);
     EXPECT_EQ(ReadFooter(reader, pack).frames().size(), 2U);
     EXPECT_EQ(KindOfReading(add_only, pack), ErrorKind::kDenied);
   }
@@ -259,15 +309,40 @@ TEST(PackBuilder, FinishesOnce) {
 TEST(PackReader, SaysHowMuchOfTheEndItNeeds) {
   const Keyring ring = FixedRing();
   const base::Bytes pack = SmallPack(ring).contents;
-  PackReader reader(ring, PackId{}, base::ByteView(pack).first(kPackHeaderSize));
+  PackReader reader(ring, ProvenId(pack), base::ByteView(pack).first(kPackHeaderSize));
   const auto nothing = reader.ReadFooter({}, pack.size());
   EXPECT_FALSE(nothing.footer);
   EXPECT_EQ(nothing.need, kPackTrailerSize);
-  const auto trailer = reader.ReadFooter(base::ByteView(pack).last(24), pack.size());
+  const auto trailer = reader.ReadFooter(base::ByteView(pack).last(kPackTrailerSize), pack.size());
   EXPECT_FALSE(trailer.footer);
   EXPECT_GT(trailer.need, kPackTrailerSize);
   EXPECT_FALSE(reader.ReadFooter(base::ByteView(pack).last(trailer.need - 1), pack.size()).footer);
   EXPECT_TRUE(reader.ReadFooter(base::ByteView(pack).last(trailer.need), pack.size()).footer);
+}
+
+TEST(PackReader, NamesThePackThatIsNotTheOneAskedFor) {
+  const Keyring ring = FixedRing();
+  const FinishedPack one = SmallPack(ring);
+  const FinishedPack other = SmallPack(ring);
+  PackReader reader(ring, one.id, other.contents);
+  try {
+    ReadFooter(reader, other.contents);
+    FAIL() << "it was taken";
+  } catch (const base::Error& error) {
+    EXPECT_NE(error.message().find(one.id.ToHex()), std::string::npos);
+  }
+}
+
+TEST(PackReader, TakesNoMemoryForAFooterOverEveryLimit) {
+  const Keyring ring = FixedRing();
+  base::Bytes pack = SmallPack(ring).contents;
+  const std::size_t size_field = pack.size() - kPackTrailerSize;
+  std::fill_n(pack.begin() + static_cast<std::ptrdiff_t>(size_field), 4, std::uint8_t{0xff});
+  PackReader reader(ring, PackId{}, pack);
+  const auto read = [&] {
+    (void)reader.ReadFooter(base::ByteView(pack).last(kPackTrailerSize), std::uint64_t{1} << 40);
+  };
+  EXPECT_EQ(KindOf(read), ErrorKind::kCorrupt);
 }
 
 TEST(PackReader, NamesThePackAndTheFrame) {

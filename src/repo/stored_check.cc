@@ -1,12 +1,12 @@
 #include "repo/stored_check.h"
 
 #include "base/error.h"
-#include "codec/hash.h"
 #include "repo/condemned.h"
 #include "repo/config_object.h"
 #include "repo/ids.h"
 #include "repo/key_object.h"
 #include "repo/lease.h"
+#include "repo/pack.h"
 #include "repo/snapshot_codec.h"
 
 namespace holdfast::repo {
@@ -34,7 +34,7 @@ bool IsPackName(std::string_view name) {
 }
 
 void CheckPack(std::string_view name, base::ByteView contents) {
-  if (name.ends_with("/" + base::ToHex(codec::Sha256(contents)))) return;
+  if (PackObject(ProvenId(contents)) == name) return;
   throw base::Error(base::ErrorKind::kCorrupt,
                     "it was altered or cut: its bytes are not those that it is named after");
 }

@@ -102,7 +102,7 @@ Writer::State::State(Writer& writer, const Repository& repository_in, WriterOpti
     : repository(repository_in), options(std::move(options_in)), meta(writer) {}
 
 void Writer::State::PutPack(const PackId& provisional, FinishedPack pack) {
-  // Already there is fine: the name is the hash of the bytes.
+  // Already there is fine: its salt is random, so it is ours, of a put whose answer was lost.
   const storage::PutOutcome outcome = repository.storage().Put(PackObject(pack.id), pack.contents);
   {
     const std::scoped_lock lock(mutex);

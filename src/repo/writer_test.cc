@@ -81,7 +81,7 @@ void ExpectAllReadable(TestRepository& test, const std::map<BackupId, Model>& ex
       const auto found = storage::ListAll(*test.memory, "packs/" + hex.substr(0, 2) + "/" + hex);
       ASSERT_EQ(found.size(), 1U);
       const base::Bytes contents = storage::GetExisting(*test.memory, found[0].name);
-      ASSERT_TRUE(found[0].name.ends_with(base::ToHex(codec::Sha256(contents))));
+      ASSERT_EQ(found[0].name, PackObject(ProvenId(contents)));
     }
     ASSERT_EQ(ReadModel(test.sound(), ReadSnapshot(test.sound(), id)), expected.at(id));
   }

@@ -65,7 +65,8 @@ bool CheckFrames(const repo::Keyring& keyring, const repo::PackId& pack, base::B
 }
 
 // Frames are sealed under their pack's own key and their own number: those that open are the ones
-// that were written, unless all of them do. Then it is another pack under this one's name.
+// that were written. That all of them do cannot be, since some byte was altered: then somebody who
+// has the keys put others there, and none is to be trusted.
 void SalvageFrames(const repo::Keyring& keyring, const repo::PackId& pack, base::ByteView contents,
                    const std::string& problem, DamageLog& log) {
   log.AddPackProblem(pack, problem);

@@ -239,11 +239,15 @@ TEST(Verify, DoesNotTrustPacksThatWereExchanged) {
     for (std::size_t j = i + 1; j < packs.size(); ++j) {
       Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[j]));
       Overwrite(*sample.repository, packs[j], Contents(Whole(), packs[i]));
+      const Hits expected = Expected(WholeAll({packs[i], packs[j]}));
       for (const VerifyLevel level : {VerifyLevel::kPacks, VerifyLevel::kData}) {
         const VerifyResult result = VerifyAt(sample, level);
         ASSERT_THAT(NamesOf(result.damages), ElementsAre(packs[i], packs[j]));
-        ASSERT_EQ(HitsOf(result.damages), Expected(WholeAll({packs[i], packs[j]})));
+        ASSERT_EQ(HitsOf(result.damages), expected);
       }
+      // What nothing but a damaged tree refers to is not looked at here.
+      ASSERT_EQ(HitsOf(VerifyAt(sample, VerifyLevel::kMetadata).damages), expected);
+      ASSERT_THAT(NamesOf(RunWithoutKey(sample).damages), ElementsAre(packs[i], packs[j]));
       Overwrite(*sample.repository, packs[i], Contents(Whole(), packs[i]));
       Overwrite(*sample.repository, packs[j], Contents(Whole(), packs[j]));
     }
@@ -266,12 +270,15 @@ TEST(Verify, TakesNoExchangedTreeForTheBackupsOwn) {
   Overwrite(repository, trees[0], *repository.memory->Get(trees[1]));
   Overwrite(repository, trees[1], first);
   base::NullReporter report;
-  const VerifyResult result = Verify(repository.repository(), {}, report, {});
-  EXPECT_THAT(result.damages, SizeIs(2));
-  for (const std::size_t i : {0, 1}) {
+  for (const VerifyLevel level :
+       {VerifyLevel::kMetadata, VerifyLevel::kPacks, VerifyLevel::kData}) {
+    const VerifyResult result = Verify(repository.repository(), {.level = level}, report, {});
+    EXPECT_THAT(result.damages, SizeIs(2));
     const Hits hits = HitsOf(result.damages);
-    EXPECT_TRUE(
-        hits.contains({.object = trees[i], .backup = backups[i].id.ToString(), .path = ""}));
+    for (const std::size_t i : {0, 1}) {
+      EXPECT_TRUE(
+          hits.contains({.object = trees[i], .backup = backups[i].id.ToString(), .path = ""}));
+    }
   }
 }
 

@@ -101,6 +101,32 @@ def test_a_restore_never_writes_what_is_damaged(scene):
     assert not (folder / "global" / "pg_control").exists()
 
 
+def exchange(one, other):
+    """Each of two objects under the other's name: nothing is damaged, and nothing is where it belongs."""
+    contents = one.read_bytes(), other.read_bytes()
+    for path, content in zip((other, one), contents, strict=True):
+        path.chmod(0o600)
+        path.write_bytes(content)
+
+
+def test_packs_that_were_exchanged_are_found_and_never_restored_from(scene):
+    rng = seeded()
+    for one, other in (sorted(objects(scene, "packs"), key=lambda path: path.stat().st_size)[-2:],
+                       rng.sample(objects(scene, "packs"), 2)):
+        exchange(one, other)
+        for level in ("packs", "data"):
+            damages = scene.program.json("verify", "--level", level, code=6)["damages"]
+            assert {damage["object"].rsplit("/")[-1] for damage in damages} == {one.name, other.name}
+        assert scene.program.json("verify", "--level", "metadata", code=6)["damages"]
+        folder = scene.new_folder()
+        result = scene.program.run("restore", "shop", "--to", folder, code=6)
+        assert one.name in result.err or other.name in result.err, result
+        assert not (folder / "global" / "pg_control").exists()
+        exchange(one, other)
+    assert scene.verify()["damages"] == []
+    scene.restore()
+
+
 def test_a_damaged_snapshot_takes_its_own_backup_only(scene, postgres_on):
     rng = seeded()
     second = scene.backup()["id"]
