@@ -14,6 +14,7 @@ namespace holdfast::wal {
 namespace {
 
 constexpr std::string_view kDigestPurpose = "wal";
+constexpr std::string_view kSealPurpose = "wal copy";
 constexpr std::uint64_t kMaxTextFile = base::kMiB;  // .history and .backup
 
 pg::TimelineId TimelineOf(std::string_view file_name) {
@@ -172,6 +173,14 @@ std::optional<base::Bytes> Archive::Get(pg::SystemIdentifier system, std::string
 
 bool Archive::Contains(pg::SystemIdentifier system, std::string_view file_name) {
   return FindObject(system, file_name).has_value();
+}
+
+std::string Archive::Seal(pg::SystemIdentifier system, std::string_view file_name,
+                          base::ByteView contents) const {
+  // The object's name holds all of it, the content as its digest.
+  const std::string object =
+      FilePrefix(WalPrefix(source_, system), TimelineOf(file_name), file_name) + DigestOf(contents);
+  return base::ToHex(repository_->keyring().ContentDigest(kSealPurpose, base::AsBytes(object)));
 }
 
 bool Archive::HasLaterSegment(pg::SystemIdentifier system, std::string_view file_name) {

@@ -71,6 +71,10 @@ class Archive {
   // names the object.
   std::optional<base::Bytes> Get(pg::SystemIdentifier system, std::string_view file_name);
   bool Contains(pg::SystemIdentifier system, std::string_view file_name);
+  // A keyed digest of a file's source, cluster, name and content, 32 hex digits: who finds it
+  // beside a copy outside the archive knows that the copy is a file of this archive.
+  std::string Seal(pg::SystemIdentifier system, std::string_view file_name,
+                   base::ByteView contents) const;
 
   // The open segment's bytes from its start on: replaces (puts, then removes) the shorter tails of
   // the same segment. Error(kConflict) when one of them is not its beginning.

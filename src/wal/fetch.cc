@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "pg/wal_segment.h"
 #include "wal/prefetch_directory.h"
-#include "wal/segment_check.h"
 
 namespace holdfast::wal {
 
@@ -77,7 +76,7 @@ std::optional<base::Bytes> GetFile(Archive& archive, const FetchOptions& options
     return archive.Get(options.system, options.file_name);
   }
   if (!options.prefetch_directory.empty()) {
-    PrefetchDirectory prefetched(options.prefetch_directory, options.system);
+    PrefetchDirectory prefetched(archive, options.system, options.prefetch_directory);
     prefetched.RemoveBefore(options.file_name);
     if (auto bytes = prefetched.Take(options.file_name)) return bytes;
   }
@@ -98,7 +97,7 @@ void Prefetch(Archive& archive, const FetchOptions& options) {
       KindOf(options.file_name) != pg::WalFileKind::kSegment) {
     return;
   }
-  PrefetchDirectory directory(options.prefetch_directory, options.system);
+  PrefetchDirectory directory(archive, options.system, options.prefetch_directory);
   const std::optional<base::File> only_one = directory.TryLock();
   if (!only_one) return;
   directory.RemoveLeftovers();

@@ -5,37 +5,50 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <vector>
+#include <cstdio>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "pg/wal_segment.h"
-#include "wal/segment_check.h"
 
 namespace holdfast::wal {
 
 namespace {
 
-bool IsSegment(const std::string& name) {
-  return pg::WalFileKindOf(name) == pg::WalFileKind::kSegment;
+constexpr std::size_t kSegmentNameLength = 24;
+constexpr std::string_view kUnfinished = ".tmp";
+
+// The name of the segment that a file is for; empty for files that are for none.
+std::string_view SegmentOf(std::string_view file) {
+  const std::string_view segment = file.substr(0, kSegmentNameLength);
+  const bool ends = file.size() == segment.size() || file[segment.size()] == '.';
+  if (!ends || file.ends_with(kUnfinished)) return {};
+  return pg::WalFileKindOf(segment) == pg::WalFileKind::kSegment ? segment : std::string_view();
 }
 
 // Position within a timeline: names without their timeline.
 std::string_view PlaceOf(std::string_view segment_name) { return segment_name.substr(8); }
 
 template <typename Predicate>
-void RemoveIf(const base::Path& directory, Predicate&& is_old) {
-  std::vector<base::Path> old;
+std::vector<std::string> FilesWhere(const base::Path& directory, Predicate&& wanted) {
+  std::vector<std::string> files;
   for (const auto& file : std::filesystem::directory_iterator(directory)) {
-    if (is_old(file.path().filename().native())) old.push_back(file.path());
+    std::string name = file.path().filename().native();
+    if (wanted(name)) files.push_back(std::move(name));
   }
+  return files;
+}
+
+void RemoveAll(const base::Path& directory, const std::vector<std::string>& files) {
   std::error_code ignored;  // another process may have taken it
-  for (const base::Path& path : old) std::filesystem::remove(path, ignored);
+  for (const std::string& file : files) std::filesystem::remove(directory / file, ignored);
 }
 
 }  // namespace
 
-PrefetchDirectory::PrefetchDirectory(base::Path directory, pg::SystemIdentifier system)
-    : directory_(std::move(directory)), system_(system) {
+PrefetchDirectory::PrefetchDirectory(const Archive& archive, pg::SystemIdentifier system,
+                                     base::Path directory)
+    : archive_(&archive), system_(system), directory_(std::move(directory)) {
   base::MakeDirectories(directory_);
 }
 
@@ -46,36 +59,61 @@ std::optional<base::File> PrefetchDirectory::TryLock() const {
   throw base::SystemError(errno, fmt::format("cannot lock {}", lock.path().native()));
 }
 
+std::vector<std::string> PrefetchDirectory::FilesOf(const std::string& segment_name) const {
+  return FilesWhere(directory_,
+                    [&](const std::string& file) { return SegmentOf(file) == segment_name; });
+}
+
 bool PrefetchDirectory::Contains(const std::string& segment_name) const {
-  return std::filesystem::exists(directory_ / segment_name);
+  return !FilesOf(segment_name).empty();
 }
 
 void PrefetchDirectory::Put(const std::string& segment_name, base::ByteView contents) {
-  base::WriteFileDurably(directory_ / segment_name, contents);
+  const base::Path temporary = directory_ / fmt::format("{}{}", base::RandomHex(8), kUnfinished);
+  base::File file = base::File::Open(temporary, O_WRONLY | O_CREAT | O_EXCL);
+  file.Append(contents);
+  file.Close();
+  const std::string seal = archive_->Seal(system_, segment_name, contents);
+  const base::Path sealed = directory_ / fmt::format("{}.{}", segment_name, seal);
+  if (::rename(temporary.c_str(), sealed.c_str()) != 0) {
+    throw base::SystemError(errno, fmt::format("cannot rename a file to {}", sealed.native()));
+  }
 }
 
 std::optional<base::Bytes> PrefetchDirectory::Take(const std::string& segment_name) {
-  const base::Path path = directory_ / segment_name;
-  std::optional<base::Bytes> bytes = base::ReadFileIfExists(path);
-  if (!bytes) return std::nullopt;
-  std::error_code ignored;  // left over, it is removed with the next segment
-  std::filesystem::remove(path, ignored);
+  const std::vector<std::string> files = FilesOf(segment_name);
+  std::optional<base::Bytes> sound;
+  for (const std::string& file : files) {
+    if (!sound) sound = ReadSound(segment_name, file);
+  }
+  RemoveAll(directory_, files);  // those left over go with the next segment
+  return sound;
+}
+
+std::optional<base::Bytes> PrefetchDirectory::ReadSound(const std::string& segment_name,
+                                                        const std::string& file) const {
   try {
-    if (CheckSegment(*bytes, segment_name).system == system_) return bytes;
+    std::optional<base::Bytes> bytes = base::ReadFileIfExists(directory_ / file);
+    if (!bytes) return std::nullopt;
+    const std::string seal = archive_->Seal(system_, segment_name, *bytes);
+    if (file == fmt::format("{}.{}", segment_name, seal)) return bytes;
   } catch (const base::Error&) {
-    // Altered on the disk: the archive has it.
+    // Not readable: the archive has it.
   }
   return std::nullopt;
 }
 
 void PrefetchDirectory::RemoveBefore(const std::string& segment_name) {
-  RemoveIf(directory_, [&](const std::string& name) {
-    return IsSegment(name) && PlaceOf(name) < PlaceOf(segment_name);
-  });
+  RemoveAll(directory_, FilesWhere(directory_, [&](const std::string& file) {
+              const std::string_view segment = SegmentOf(file);
+              return !segment.empty() && PlaceOf(segment) < PlaceOf(segment_name);
+            }));
 }
 
 void PrefetchDirectory::RemoveLeftovers() {
-  RemoveIf(directory_, [](const std::string& name) { return name.ends_with(".tmp"); });
+  RemoveAll(directory_, FilesWhere(directory_, [](const std::string& file) {
+              return file.ends_with(kUnfinished);
+            }));
 }
 
 }  // namespace holdfast::wal

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
+#include <algorithm>
 
 #include "pg/control_file.h"
 #include "pg/testing/expect_error.h"
@@ -127,25 +127,96 @@ TEST_F(FetchTest, NeverHidesAGap) {
   EXPECT_EQ(Fetch(archive, Options(Name(1, 2))), FetchOutcome::kNotThere);
 }
 
-TEST_F(FetchTest, FetchesAheadAndTakesWhatIsSound) {
+class PrefetchTest : public FetchTest {
+ protected:
+  // The one file that is there for a segment; empty when there is none.
+  base::Path Ahead(const std::string& segment) {
+    base::Path found;
+    for (const auto& file : std::filesystem::directory_iterator(ahead_)) {
+      if (!file.path().filename().native().starts_with(segment)) continue;
+      EXPECT_TRUE(found.empty()) << file.path();
+      found = file.path();
+    }
+    return found;
+  }
+  // Whatever lies there instead, recovery gets the archive's segment, and the other is removed.
+  void ExpectFetchedAnew(std::uint64_t segment) {
+    EXPECT_EQ(Fetch(archive, Prefetching(Name(1, segment))), FetchOutcome::kFetched);
+    EXPECT_EQ(Fetched(), MakeSegment(1, segment));
+    EXPECT_EQ(Ahead(Name(1, segment)), base::Path());
+  }
+  const base::Path ahead_ = directory_.path() / "prefetch";
+};
+
+TEST_F(PrefetchTest, FetchesAheadAndThenNeedsNoStore) {
   PutSegments({3, 4, 5, 6});
   Prefetch(archive, Prefetching(Name(1, 3)));
-  const base::Path ahead = directory_.path() / "prefetch";
-  EXPECT_TRUE(std::filesystem::exists(ahead / Name(1, 4)));
-  EXPECT_TRUE(std::filesystem::exists(ahead / Name(1, 5)));
-  EXPECT_FALSE(std::filesystem::exists(ahead / Name(1, 6)));
+  EXPECT_NE(Ahead(Name(1, 4)), base::Path());
+  EXPECT_NE(Ahead(Name(1, 5)), base::Path());
+  EXPECT_EQ(Ahead(Name(1, 6)), base::Path());
 
-  // Without the store: the segment comes from the folder, and what lies before it goes.
   storage->Inject({.kind = storage::FaultKind::kFailNotApplied, .times = UINT64_MAX});
   EXPECT_EQ(Fetch(archive, Prefetching(Name(1, 5))), FetchOutcome::kFetched);
   EXPECT_EQ(Fetched(), MakeSegment(1, 5));
-  EXPECT_FALSE(std::filesystem::exists(ahead / Name(1, 4)));
-  storage->ClearFaults();
+  EXPECT_EQ(Ahead(Name(1, 4)), base::Path()) << "what lies before it goes";
+  EXPECT_EQ(Ahead(Name(1, 5)), base::Path());
+}
 
-  // Cut short on the disk: the archive's is taken.
-  base::WriteFileDurably(ahead / Name(1, 6), base::ByteView(MakeSegment(1, 6)).first(5000));
-  EXPECT_EQ(Fetch(archive, Prefetching(Name(1, 6))), FetchOutcome::kFetched);
-  EXPECT_EQ(Fetched(), MakeSegment(1, 6));
+TEST_F(PrefetchTest, NeverTakesAFileThatWasTornOrAltered) {
+  PutSegments({3, 4, 5});
+  Prefetch(archive, Prefetching(Name(1, 3)));
+  base::Bytes altered = MakeSegment(1, 4);
+  altered[kSmallBytes / 2] ^= 1;
+  base::WriteFileDurably(Ahead(Name(1, 4)), altered);
+  ExpectFetchedAnew(4);
+  // As a crash of the machine leaves it: the right size, and zeros where nothing was written yet.
+  base::Bytes torn = MakeSegment(1, 5);
+  std::fill(torn.begin() + kSmallBytes / 2, torn.end(), 0);
+  base::WriteFileDurably(Ahead(Name(1, 5)), torn);
+  ExpectFetchedAnew(5);
+}
+
+TEST_F(PrefetchTest, NeverTakesWhatAnotherSourceLeft) {
+  PutSegments({3, 4});
+  Archive copy(repository, "copy");
+  for (const std::uint64_t segment : {3U, 4U}) {
+    (void)copy.Put(kSystem, Name(1, segment), MakeSegment(1, segment, 2));
+  }
+  Prefetch(copy, Prefetching(Name(1, 3)));
+  EXPECT_NE(Ahead(Name(1, 4)), base::Path());
+  ExpectFetchedAnew(4);
+}
+
+TEST_F(PrefetchTest, NeverTakesWhatAnotherRepositoryLeft) {
+  PutSegments({3, 4});
+  ArchiveFixture other;
+  (void)other.archive.Put(kSystem, Name(1, 4), MakeSegment(1, 4, 2));
+  (void)other.archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 2));
+  Prefetch(other.archive, Prefetching(Name(1, 3)));
+  EXPECT_NE(Ahead(Name(1, 4)), base::Path());
+  ExpectFetchedAnew(4);
+}
+
+TEST_F(PrefetchTest, NeverTakesAFileUnderAnothersNameOrWithoutASeal) {
+  PutSegments({3, 4, 5});
+  Prefetch(archive, Prefetching(Name(1, 3)));
+  // The timeline is another one, and such a segment of it is well possible.
+  base::Path renamed = Ahead(Name(1, 4));
+  std::string name = renamed.filename().native();
+  (void)archive.Put(kSystem, Name(2, 4), MakeSegment(2, 4));
+  std::filesystem::rename(renamed, ahead_ / name.replace(0, 24, Name(2, 4)));
+  EXPECT_EQ(Fetch(archive, Prefetching(Name(2, 4))), FetchOutcome::kFetched);
+  EXPECT_EQ(Fetched(), MakeSegment(2, 4));
+
+  std::filesystem::remove(Ahead(Name(1, 5)));
+  base::WriteFileDurably(ahead_ / Name(1, 5), MakeSegment(1, 5, 2));
+  ExpectFetchedAnew(5);
+}
+
+TEST_F(PrefetchTest, AFileThatCannotBeReadIsNoHindrance) {
+  PutSegments({3, 4});
+  std::filesystem::create_directories(ahead_ / (Name(1, 4) + "." + std::string(32, 'a')));
+  ExpectFetchedAnew(4);
 }
 
 }  // namespace

@@ -46,6 +46,27 @@ def test_what_was_pushed_is_fetched_bit_for_bit(program, server):
     assert filecmp.cmp(server.data / "pg_wal/RECOVERYXLOG", server.data / "pg_wal" / SEGMENT, shallow=False)
 
 
+def test_a_segment_that_was_fetched_ahead_and_altered_since_is_fetched_anew(workplace, program, server):
+    second = "000000010000000000000002"
+    pushed(program, server)
+    server.execute("CREATE TABLE t (i int)")
+    server.switch_wal()
+    in_data(program, server, "wal", "push", "--source", "shop", f"pg_wal/{second}")
+    fetch = ("wal", "fetch", "--source", "shop")
+    in_data(program, server, *fetch, SEGMENT, "pg_wal/RECOVERYXLOG")
+
+    def ahead():
+        return list((workplace.path / "state/prefetch").glob(f"*/{second}*"))
+
+    eventually(ahead, "the next segment to be fetched ahead")
+    (waiting,) = ahead()
+    contents = bytearray(waiting.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    waiting.write_bytes(contents)
+    in_data(program, server, *fetch, second, "pg_wal/RECOVERYXLOG")
+    assert filecmp.cmp(server.data / "pg_wal/RECOVERYXLOG", server.data / "pg_wal" / second, shallow=False)
+
+
 def test_a_push_finds_its_source_by_the_cluster_once_it_is_known(program, server):
     server.switch_wal()
     refused = in_data(program, server, "wal", "push", f"pg_wal/{SEGMENT}", code=4)
