@@ -266,6 +266,8 @@ void CheckTimeZone(std::string_view zone) {
   if (zone != kUtc) FindZone(zone);
 }
 
+seconds ZoneOffset(Time time, std::string_view zone) { return InfoAt(time, zone).offset; }
+
 std::string FormatRfc3339(Time time, std::string_view zone) {
   seconds offset = InfoAt(time, zone).offset;
   // The offsets of local mean time have seconds, which RFC 3339 cannot say.

@@ -11,6 +11,8 @@ namespace holdfast::base {
 
 // Throws Error(kUsage) when the zone is unknown.
 void CheckTimeZone(std::string_view zone);
+// What local clocks of the zone show beyond UTC at that time. Throws as CheckTimeZone.
+std::chrono::seconds ZoneOffset(Time time, std::string_view zone);
 
 // "2026-11-21T16:00:03.250000+09:00"; fractions only when not zero, "Z" for an offset of zero. A
 // time whose offset RFC 3339 cannot say (local mean time, with seconds) is given in UTC. For JSON
