@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "backup/control_reader.h"
@@ -28,17 +29,24 @@ namespace {
 std::optional<catalog::ClusterBackup> ChooseParent(const repo::Repository& repository,
                                                    const BackupOptions& options,
                                                    pg::SystemIdentifier system,
-                                                   base::Reporter& report) {
+                                                   std::vector<std::string>& warnings) {
   if (options.full) return std::nullopt;
-  auto backups = catalog::ClusterBackups(
-      repository, options.source, [&](const repo::BackupId& id, const base::Error& error) {
-        report.Warn(fmt::format("backup {} cannot be read and is not built upon: {}", id.ToString(),
-                                error.message()));
-      });
+  std::map<repo::BackupId, std::string> unreadable;
+  auto backups = catalog::ClusterBackups(repository, options.source,
+                                         [&](const repo::BackupId& id, const base::Error& error) {
+                                           unreadable[id] = error.message();
+                                         });
   const auto same = std::ranges::find_if(backups.rbegin(), backups.rend(), [&](const auto& backup) {
     return backup.facts.system == system;
   });
-  if (same == backups.rend()) return std::nullopt;
+  const bool found = same != backups.rend();
+  for (const auto& [id, why] : unreadable) {
+    // An older one would not have been chosen.
+    if (found && id < same->snapshot.id) continue;
+    warnings.push_back(
+        fmt::format("backup {} cannot be read and is not built upon: {}", id.ToString(), why));
+  }
+  if (!found) return std::nullopt;
   return std::move(*same);
 }
 
@@ -125,7 +133,7 @@ class Run {
     WarnAboutSettings(session.facts(), warnings_);
     NoteOutsideFiles(session.facts(), report_);
     const auto parent =
-        ChooseParent(repository_, options_, session.facts().system_identifier, report_);
+        ChooseParent(repository_, options_, session.facts().system_identifier, warnings_);
     repo::Writer writer(repository_, WriterOptionsFor(session, parent));
 
     const repo::TreeRoot tree = CopyFiles(session, parent, writer);
@@ -167,6 +175,7 @@ class Run {
     CopyContext context{.cluster = *cluster,
                         .writer = writer,
                         .parent_frames = parent_frames,
+                        .losses = losses_,
                         .keyring = repository_.keyring(),
                         .judge = *judge_,
                         .clock = clock_,
@@ -217,6 +226,7 @@ class Run {
                             const std::optional<catalog::ClusterBackup>& parent,
                             const repo::TreeRoot& tree, const repo::Writer& writer) {
     FillFacts(session, stopped, writer);
+    std::ranges::copy(losses_.Warnings(), std::back_inserter(warnings_));
     for (const catalog::BadPage& page : facts_.bad_pages) {
       warnings_.push_back(
           fmt::format("page {} of {} is damaged on the server: it was backed up as it is",
@@ -275,6 +285,7 @@ class Run {
   const std::stop_token stop_;
   const base::Time started_;
   CopyCounters counters_;
+  ParentLosses losses_;
   std::optional<PageJudge> judge_;
   catalog::ClusterFacts facts_;
   std::vector<std::string> warnings_;

@@ -15,12 +15,17 @@ namespace {
 constexpr std::uint64_t kQueueBytes = 4 * base::kMiB;
 constexpr std::uint64_t kUnitBytes = 4 * base::kKiB;
 
-// Walks the parent's tree beside the new listing: both are in order of path.
+// Walks the parent's tree beside the new listing: both are in order of path. What of it is lost or
+// damaged is passed by, so that its files count as new.
 class ParentEntries {
  public:
-  ParentEntries(repo::FrameReader& frames, const std::optional<repo::TreeRoot>& root) {
+  ParentEntries(repo::FrameReader& frames, const std::optional<repo::TreeRoot>& root,
+                ParentLosses& losses) {
     if (!root) return;
-    reader_.emplace(frames, *root);
+    reader_.emplace(frames, *root,
+                    [&losses](const repo::FrameRef& frame, const base::Error& error) {
+                      losses.Add(frame.pack, error.message());
+                    });
     next_ = reader_->Next();
   }
   std::optional<repo::TreeEntry> Take(const std::string& path) {
@@ -74,7 +79,7 @@ class Stage {
 
  private:
   void Dispatch(const std::vector<pg::ClusterEntry>& entries, const std::stop_token& stop) {
-    ParentEntries parent(context_.parent_frames, options_.parent_tree);
+    ParentEntries parent(context_.parent_frames, options_.parent_tree, context_.losses);
     for (const pg::ClusterEntry& entry : entries) {
       if (stop.stop_requested()) return;
       std::optional<repo::TreeEntry> before = parent.Take(entry.path);

@@ -22,7 +22,7 @@ struct CopyWorker::State {
       : context(shared),
         reader(shared.cluster.NewReader()),
         buffer(shared.writer),
-        packs(shared.writer),
+        packs(shared.writer, shared.parent_frames, shared.losses),
         hasher(shared.keyring.page_hasher()),
         read_buffer(kReadSize) {}
 
@@ -82,7 +82,7 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
   FileJob& job = *unit.job;
   const std::uint64_t begin = unit.part * kPartBytes;
   const std::uint64_t end = std::min(job.entry().size, begin + kPartBytes);
-  ParentPages parent(context.parent_frames, packs, job.ParentPart(unit.part), context.report);
+  ParentPages parent(context.parent_frames, packs, job.ParentPart(unit.part), context.losses);
   repo::PageMapBuilder map;
   bool changed = false;
   std::uint64_t position = begin;
@@ -226,7 +226,7 @@ bool CopyWorker::State::ReuseParentFile(FileJob& job, std::uint64_t size,
                                         const repo::ContentDigest& digest) {
   if (!job.parent() || job.parent()->size != size || job.parent()->digest != digest) return false;
   const auto* extents = std::get_if<repo::ExtentContent>(&job.parent()->content);
-  if (extents == nullptr || !packs.UseAll(*extents, context.parent_frames)) return false;
+  if (extents == nullptr || !packs.UseAll(*extents)) return false;
   job.DeliverWhole(size, *extents, digest);
   return true;
 }

@@ -10,6 +10,7 @@
 
 #include "backup/copy_job.h"
 #include "backup/page_judge.h"
+#include "backup/parent_losses.h"
 #include "base/clock.h"
 #include "base/reporter.h"
 #include "pg/cluster_reader.h"
@@ -31,6 +32,7 @@ struct CopyContext {
   pg::ClusterReader& cluster;
   repo::Writer& writer;
   repo::FrameReader& parent_frames;
+  ParentLosses& losses;
   const repo::Keyring& keyring;
   PageJudge& judge;
   base::Clock& clock;

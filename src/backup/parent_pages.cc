@@ -1,56 +1,73 @@
 #include "backup/parent_pages.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "base/error.h"
+#include <set>
+#include <variant>
 
 namespace holdfast::backup {
 
 bool ReusablePacks::Use(const repo::PackId& pack) {
+  if (!IsUsable(pack)) return false;
+  writer_.Use(pack);
+  return true;
+}
+
+bool ReusablePacks::IsUsable(const repo::PackId& pack) {
   const auto found = known_.find(pack);
   if (found != known_.end()) return found->second;
-  const bool usable = !writer_.IsCondemned(pack);
-  if (usable) writer_.Use(pack);
+  const bool usable =
+      !writer_.IsCondemned(pack) && losses_.CanRead(pack, [&] { (void)frames_.Footer(pack); });
   known_.emplace(pack, usable);
   return usable;
 }
 
 bool ReusablePacks::UseAll(const repo::PageMap& map) {
-  return std::ranges::all_of(map.packs, [&](const repo::PackId& pack) { return Use(pack); });
+  const auto usable = [&](const repo::PackId& pack) { return IsUsable(pack); };
+  if (!std::ranges::all_of(map.packs, usable)) return false;
+  for (const repo::PackId& pack : map.packs) writer_.Use(pack);
+  return true;
 }
 
-bool ReusablePacks::UseAll(const repo::ExtentContent& content, repo::FrameReader& frames) {
-  bool usable = std::ranges::all_of(content.lists,
-                                    [&](const repo::FrameRef& list) { return Use(list.pack); });
-  frames.ForEachExtent(
-      content, [&](const repo::Extent& extent) { usable = usable && Use(extent.frame.pack); });
-  return usable;
+bool ReusablePacks::UseAll(const repo::ExtentContent& content) {
+  std::set<repo::PackId> packs;
+  const auto add = [&](const repo::Extent& extent) { packs.insert(extent.frame.pack); };
+  std::ranges::for_each(content.extents, add);
+  for (const repo::FrameRef& list : content.lists) {
+    packs.insert(list.pack);
+    const auto read = [&] { frames_.ForEachExtent({.extents = {}, .lists = {list}}, add); };
+    if (!losses_.CanRead(list.pack, read)) return false;
+  }
+  const auto usable = [&](const repo::PackId& pack) { return IsUsable(pack); };
+  if (!std::ranges::all_of(packs, usable)) return false;
+  for (const repo::PackId& pack : packs) writer_.Use(pack);
+  return true;
 }
 
 ParentPages::ParentPages(repo::FrameReader& frames, ReusablePacks& packs,
-                         const repo::PagedContent::Part* part, base::Reporter& report)
-    : frames_(frames), packs_(packs), report_(report) {
+                         const repo::PagedContent::Part* part, ParentLosses& losses)
+    : frames_(frames), packs_(packs), losses_(losses) {
   if (part == nullptr) return;
-  try {
-    map_ = frames_.Map(*part);
-  } catch (const base::Error& error) {
-    if (error.kind() != base::ErrorKind::kCorrupt) throw;
-    report_.Warn(fmt::format("{}: storing its pages again", error.message()));
-  }
+  const auto* stored = std::get_if<repo::FrameRef>(&part->map);
+  const repo::PackId pack = stored != nullptr ? stored->pack : repo::PackId{};
+  (void)losses_.CanRead(pack, [&] { map_ = frames_.Map(*part); });
 }
 
 std::optional<repo::PagePlace> ParentPages::FindSame(std::uint32_t page, std::uint64_t hash) {
   if (page >= map_.page_count) return std::nullopt;
   const repo::PagePlace place = map_.Find(page);
-  if (place.zero) return std::nullopt;
-  const repo::PackFooter* footer = Footer(place.frame.pack);
-  if (footer == nullptr) return std::nullopt;
-  const auto hashes = footer->PageHashes(place.frame.frame);
-  if (place.index >= hashes.size() || hashes[place.index] != hash) return std::nullopt;
-  if (!packs_.Use(place.frame.pack)) return std::nullopt;
+  if (place.zero || !Holds(place, hash) || !packs_.Use(place.frame.pack)) return std::nullopt;
   return place;
+}
+
+bool ParentPages::Holds(const repo::PagePlace& place, std::uint64_t hash) {
+  const repo::PackFooter* footer = Footer(place.frame.pack);
+  if (footer == nullptr) return false;
+  bool same = false;
+  (void)losses_.CanRead(place.frame.pack, [&] {
+    const auto hashes = footer->PageHashes(place.frame.frame);
+    same = place.index < hashes.size() && hashes[place.index] == hash;
+  });
+  return same;
 }
 
 bool ParentPages::WasZero(std::uint32_t page) const {
@@ -61,12 +78,7 @@ const repo::PackFooter* ParentPages::Footer(const repo::PackId& pack) {
   if (pack == footer_pack_) return footer_.get();
   footer_pack_ = pack;
   footer_.reset();
-  try {
-    footer_ = frames_.Footer(pack);
-  } catch (const base::Error& error) {
-    if (error.kind() != base::ErrorKind::kCorrupt) throw;
-    report_.Warn(fmt::format("{}: storing its pages again", error.message()));
-  }
+  (void)losses_.CanRead(pack, [&] { footer_ = frames_.Footer(pack); });
   return footer_.get();
 }
 

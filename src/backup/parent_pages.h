@@ -7,7 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "base/reporter.h"
+#include "backup/parent_losses.h"
 #include "repo/frame_reader.h"
 #include "repo/page_map.h"
 #include "repo/tree.h"
@@ -19,14 +19,21 @@ namespace holdfast::backup {
 // per worker.
 class ReusablePacks {
  public:
-  explicit ReusablePacks(repo::Writer& writer) : writer_(writer) {}
-  // False when the pack is condemned: what it holds must be stored again.
+  ReusablePacks(repo::Writer& writer, repo::FrameReader& frames, ParentLosses& losses)
+      : writer_(writer), frames_(frames), losses_(losses) {}
+  // False when what the pack holds must be stored again: it is condemned, or it is not there, or
+  // not the one it should be.
   bool Use(const repo::PackId& pack);
+  // All or none.
   bool UseAll(const repo::PageMap& map);
-  bool UseAll(const repo::ExtentContent& content, repo::FrameReader& frames);
+  bool UseAll(const repo::ExtentContent& content);
 
  private:
+  bool IsUsable(const repo::PackId& pack);
+
   repo::Writer& writer_;
+  repo::FrameReader& frames_;
+  ParentLosses& losses_;
   std::unordered_map<repo::PackId, bool> known_;
 };
 
@@ -35,7 +42,7 @@ class ReusablePacks {
 class ParentPages {
  public:
   ParentPages(repo::FrameReader& frames, ReusablePacks& packs, const repo::PagedContent::Part* part,
-              base::Reporter& report);
+              ParentLosses& losses);
 
   std::uint32_t page_count() const { return map_.page_count; }
   // Where the page is stored already; empty when it must be stored.
@@ -44,11 +51,12 @@ class ParentPages {
   bool WasZero(std::uint32_t page) const;
 
  private:
+  bool Holds(const repo::PagePlace& place, std::uint64_t hash);
   const repo::PackFooter* Footer(const repo::PackId& pack);
 
   repo::FrameReader& frames_;
   ReusablePacks& packs_;
-  base::Reporter& report_;
+  ParentLosses& losses_;
   repo::PageMap map_;
   repo::PackId footer_pack_;
   std::shared_ptr<const repo::PackFooter> footer_;  // of footer_pack_; empty when it cannot be read
