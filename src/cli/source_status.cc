@@ -187,6 +187,8 @@ class Gathering {
     for (const std::string& object : report.inventory.unknown)
       facts_.archive_problems.push_back(
           fmt::format("object {} of the archive is not understood", object));
+    for (const std::string& damage : report.inventory.damaged)
+      facts_.archive_problems.push_back("damaged: " + damage);
     const pg::TimelineId timeline =
         server_ && server_->system == report.system
             ? server_->timeline

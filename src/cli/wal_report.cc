@@ -31,6 +31,8 @@ std::vector<SystemReport> ReportOnWal(wal::Archive& archive) {
                                             fork.file_name, fork.objects.size()));
     for (const std::string& object : report.inventory.unknown)
       report.problems.push_back(fmt::format("object {} is not understood", object));
+    for (const std::string& damage : report.inventory.damaged)
+      report.problems.push_back("damaged: " + damage);
     reports.push_back(std::move(report));
   }
   return reports;

@@ -123,6 +123,30 @@ void Archive::RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize siz
   }
 }
 
+bool Archive::IsDamaged(const std::string& object, std::string_view digest) const {
+  try {
+    (void)Open(object, digest);
+    return false;
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    return true;
+  }
+}
+
+// What is there already counts only when it can be read: the caller may drop its own copy now. A
+// damaged object gives way to this one, of the same content.
+ArchiveOutcome Archive::Store(const std::string& object, std::string_view digest,
+                              base::ByteView contents) {
+  storage::Storage& storage = repository_->storage();
+  const base::Bytes blob =
+      repo::SealBlob(repository_->keyring(), repo::PackKind::kWal, contents, {});
+  if (storage.Put(object, blob) == storage::PutOutcome::kStored) return ArchiveOutcome::kStored;
+  if (!IsDamaged(object, digest)) return ArchiveOutcome::kAlreadyThere;
+  (void)storage.Remove(object);
+  (void)storage.Put(object, blob);
+  return ArchiveOutcome::kStored;
+}
+
 ArchiveOutcome Archive::Put(pg::SystemIdentifier system, std::string_view file_name,
                             base::ByteView contents) {
   const std::string wal_prefix = WalPrefix(source_, system);
@@ -140,17 +164,14 @@ ArchiveOutcome Archive::Put(pg::SystemIdentifier system, std::string_view file_n
   const auto is_other = [&](const std::string& stored) { return stored != digest; };
   const std::vector<std::string> before = StoredDigests(storage, prefix);
   if (std::ranges::any_of(before, is_other)) ReportFork(file_name, source_);
-  if (!before.empty()) return ArchiveOutcome::kAlreadyThere;
-
-  const base::Bytes blob =
-      repo::SealBlob(repository_->keyring(), repo::PackKind::kWal, contents, {});
-  const storage::PutOutcome outcome = storage.Put(prefix + digest, blob);
+  const std::string object = prefix + digest;
+  if (!before.empty() && !IsDamaged(object, digest)) return ArchiveOutcome::kAlreadyThere;
+  const ArchiveOutcome outcome = Store(object, digest, contents);
   // Of two that wrote different contents at the same time, at least the later one sees both.
   if (std::ranges::any_of(StoredDigests(storage, prefix), is_other)) {
     ReportFork(file_name, source_);
   }
-  return outcome == storage::PutOutcome::kStored ? ArchiveOutcome::kStored
-                                                 : ArchiveOutcome::kAlreadyThere;
+  return outcome;
 }
 
 std::optional<base::Bytes> Archive::Get(pg::SystemIdentifier system, std::string_view file_name) {

@@ -50,6 +50,7 @@ struct Inventory {
   std::vector<ForkedFile> forks;
   std::vector<std::string>
       unknown;  // object names that could not be understood: never ignored silently
+  std::vector<std::string> damaged;  // what had to be read and could not be, in words
 };
 
 // Thread-safe.
@@ -60,7 +61,7 @@ class Archive {
   const std::string& source() const { return source_; }
 
   // Stores a file of the archive: a whole segment, .history, .partial or .backup file. Other names
-  // are Error(kUsage).
+  // are Error(kUsage). One that is there already is read, and stored anew when it is damaged.
   // Error(kConflict) when the archive holds another content under that name (never replaced, never
   // added beside it); kCorrupt when a segment is not what its name says (magic, address, timeline,
   // system identifier, size).
@@ -77,7 +78,7 @@ class Archive {
                    base::ByteView contents) const;
 
   // The open segment's bytes from its start on: replaces (puts, then removes) the shorter tails of
-  // the same segment. Error(kConflict) when one of them is not its beginning.
+  // the same segment, damaged ones too. Error(kConflict) when one of them is not its beginning.
   void PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                base::ByteView bytes);
   // Removes the tails of a segment that is stored whole, with the contents `whole`.
@@ -85,7 +86,8 @@ class Archive {
   void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                  base::ByteView whole);
   // The longest of tail and .partial of a segment that agrees with the others, zero-padded to the
-  // segment size; empty when there is none.
+  // segment size; empty when there is none. Error(kConflict) where they differ; kCorrupt when one
+  // that may hold more than all others is damaged.
   struct OpenSegment {
     base::Bytes bytes;  // segment size
     pg::Lsn end{};      // WAL is real up to here
@@ -114,9 +116,13 @@ class Archive {
  private:
   base::Bytes Open(const std::string& object, std::string_view digest) const;
   std::string DigestOf(base::ByteView contents) const;
+  ArchiveOutcome Store(const std::string& object, std::string_view digest, base::ByteView contents);
+  bool IsDamaged(const std::string& object, std::string_view digest) const;
   // Error(kConflict) when several contents are there.
   std::optional<std::string> FindObject(pg::SystemIdentifier system, std::string_view file_name);
   void RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize size);
+  base::Bytes OpenTail(const std::string& object, const Tail& tail,
+                       std::uint32_t segment_size) const;
   void RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
                    base::ByteView contents);
   std::vector<Tail> TailsOf(pg::SystemIdentifier system, pg::TimelineId timeline,

@@ -13,21 +13,9 @@ namespace holdfast::wal {
 
 namespace {
 
-// One account of the open segment.
-struct Candidate {
-  std::string object;
-  base::Bytes bytes;
-};
-
-void RequireAgreement(const Candidate& longest, const Candidate& other) {
-  const std::size_t common = std::min(longest.bytes.size(), other.bytes.size());
-  if (base::Equal(base::ByteView(longest.bytes).first(common),
-                  base::ByteView(other.bytes).first(common))) {
-    return;
-  }
+[[noreturn]] void ReportDisagreement(const std::string& one, const std::string& other) {
   throw base::Error(base::ErrorKind::kConflict,
-                    fmt::format("{} and {} hold different WAL for the same positions",
-                                longest.object, other.object),
+                    fmt::format("{} and {} hold different WAL for the same positions", one, other),
                     {"two servers wrote to this source; see which one is the right one, and remove "
                      "the other's object"});
 }
@@ -77,8 +65,7 @@ void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::
   CheckSegmentStart(bytes, tail.segment_name);
   RecordSegmentSize(system, header.segment_size);
 
-  const base::Bytes blob = repo::SealBlob(repository_->keyring(), repo::PackKind::kWal, bytes, {});
-  (void)repository_->storage().Put(TailObject(TailPrefix(source_, system), tail), blob);
+  (void)Store(TailObject(TailPrefix(source_, system), tail), tail.digest, bytes);
   std::vector<Tail> older = TailsOf(system, timeline, segment_start);
   std::erase_if(older, [&](const Tail& other) {
     return other.end > tail.end || (other.end == tail.end && other.digest == tail.digest);
@@ -91,6 +78,19 @@ void Archive::DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg
   RemoveTails(system, TailsOf(system, timeline, segment_start), whole);
 }
 
+base::Bytes Archive::OpenTail(const std::string& object, const Tail& tail,
+                              std::uint32_t segment_size) const {
+  base::Bytes bytes = Open(object, tail.digest);
+  CheckSegmentStart(bytes, tail.segment_name);
+  if (bytes.size() != tail.end - tail.start || bytes.size() > segment_size) {
+    throw base::Error(base::ErrorKind::kCorrupt,
+                      fmt::format("{} holds {} bytes", object, bytes.size()));
+  }
+  return bytes;
+}
+
+// The longest is read, and the shorter tails are compared with it by their digests: a damaged one
+// hides nothing that is not there.
 std::optional<Archive::OpenSegment> Archive::GetOpenSegment(pg::SystemIdentifier system,
                                                             pg::TimelineId timeline,
                                                             pg::Lsn segment_start,
@@ -98,28 +98,28 @@ std::optional<Archive::OpenSegment> Archive::GetOpenSegment(pg::SystemIdentifier
   const auto size = pg::SegmentSize::FromBytes(segment_size);
   const std::string name =
       pg::FormatSegmentName(timeline, pg::SegmentOfByteAt(segment_start, size), size);
-  std::vector<Candidate> candidates;
-  const std::string tail_prefix = TailPrefix(source_, system);
-  for (const Tail& tail : TailsOf(system, timeline, segment_start)) {
-    const std::string object = TailObject(tail_prefix, tail);
-    base::Bytes bytes = Open(object, tail.digest);
-    CheckSegmentStart(bytes, name);
-    if (bytes.size() != tail.end - tail.start || bytes.size() > segment_size) {
-      throw base::Error(base::ErrorKind::kCorrupt,
-                        fmt::format("{} holds {} bytes", object, bytes.size()));
-    }
-    candidates.push_back({.object = object, .bytes = std::move(bytes)});
-  }
-  if (std::optional<base::Bytes> partial = Get(system, name + ".partial")) {
-    partial->resize(WrittenBytes(*partial, segment_start, timeline));
-    candidates.push_back({.object = name + ".partial", .bytes = std::move(*partial)});
-  }
-  if (candidates.empty()) return std::nullopt;
+  std::string longest = name + ".partial";
+  std::optional<base::Bytes> bytes = Get(system, longest);
+  if (bytes) bytes->resize(WrittenBytes(*bytes, segment_start, timeline));
 
-  const auto longest = std::ranges::max_element(
-      candidates, {}, [](const Candidate& candidate) { return candidate.bytes.size(); });
-  for (const Candidate& other : candidates) RequireAgreement(*longest, other);
-  OpenSegment open{.bytes = std::move(longest->bytes)};
+  std::vector<Tail> tails = TailsOf(system, timeline, segment_start);
+  std::ranges::sort(tails, std::ranges::greater(), &Tail::end);
+  for (const Tail& tail : tails) {
+    const std::string object = TailObject(TailPrefix(source_, system), tail);
+    const std::uint64_t length = tail.end - tail.start;
+    if (bytes && length <= bytes->size()) {
+      if (DigestOf(base::ByteView(*bytes).first(length)) == tail.digest) continue;
+      ReportDisagreement(longest, object);
+    }
+    base::Bytes longer = OpenTail(object, tail, segment_size);
+    if (bytes && !base::Equal(base::ByteView(longer).first(bytes->size()), *bytes)) {
+      ReportDisagreement(longest, object);
+    }
+    longest = object;
+    bytes = std::move(longer);
+  }
+  if (!bytes) return std::nullopt;
+  OpenSegment open{.bytes = std::move(*bytes)};
   open.end = segment_start + open.bytes.size();
   open.bytes.resize(segment_size);
   return open;

@@ -16,7 +16,16 @@ using storage::Verb;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class ArchiveTest : public testing::Test, public ArchiveFixture {};
+class ArchiveTest : public testing::Test, public ArchiveFixture {
+ protected:
+  // Damages the one object under the prefix, and names it.
+  std::string DamageOnly(std::string_view prefix) {
+    const auto objects = storage::ListAll(*storage, prefix);
+    EXPECT_EQ(objects.size(), 1U);
+    storage->FlipBitAtRest(objects.at(0).name, objects.at(0).size / 2);
+    return objects.at(0).name;
+  }
+};
 
 constexpr pg::TimelineId kFirst{1};
 
@@ -153,6 +162,57 @@ TEST_F(ArchiveTest, TailsThatContradictEachOtherAreKeptAndRefused) {
   ExpectError(ErrorKind::kConflict, "not the beginning",
               [&] { archive.DropTails(kSystem, kFirst, At(3), other); });
   EXPECT_EQ(CountObjects("wal-tail/"), 2U);
+}
+
+TEST_F(ArchiveTest, ADamagedTailCountsOnlyWhereItMayHoldMoreThanTheOthers) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  const std::string damaged = DamageOnly("wal-tail/");
+  // As a put that was cut off before it removed the shorter one leaves it.
+  storage->Inject(
+      {.kind = FaultKind::kFailNotApplied, .verb = Verb::kRemove, .prefix = "wal-tail/"});
+  ExpectError(ErrorKind::kUnavailable, "", [&] {
+    archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(20000));
+  });
+  storage->ClearFaults();
+  EXPECT_EQ(CountObjects("wal-tail/"), 2U);
+  EXPECT_EQ(archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes)->end, At(3, 20000));
+
+  archive.DropTails(kSystem, kFirst, At(3), segment);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  (void)DamageOnly("wal-tail/");
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(1000));
+  ExpectError(ErrorKind::kCorrupt, damaged,
+              [&] { (void)archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes); });
+}
+
+TEST_F(ArchiveTest, WhatIsThereAlreadyAndDamagedIsStoredAnew) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  (void)DamageOnly("wal-tail/");
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  EXPECT_EQ(CountObjects("wal-tail/"), 1U);
+  EXPECT_EQ(archive.GetOpenSegment(kSystem, kFirst, At(3), kSmallBytes)->end, At(3, 9000));
+
+  (void)archive.Put(kSystem, Name(1, 3), segment);
+  (void)DamageOnly("wal/shop/7301234567890123456/00000001/");
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3), segment), ArchiveOutcome::kStored);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), segment);
+  EXPECT_EQ(archive.Put(kSystem, Name(1, 3), segment), ArchiveOutcome::kAlreadyThere);
+}
+
+TEST_F(ArchiveTest, ADamagedPartialIsReportedAndHidesNothingElse) {
+  (void)archive.Put(kSystem, Name(1, 2), MakeSegment(1, 2));
+  (void)archive.Put(kSystem, Name(1, 3) + ".partial", MakeSegment(1, 3));
+  const std::string prefix = "wal/shop/7301234567890123456/00000001/" + Name(1, 3);
+  const std::string damaged = DamageOnly(prefix);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(MakeSegment(1, 3)).first(9000));
+  const Inventory inventory = archive.Take(kSystem);
+  ASSERT_EQ(inventory.damaged.size(), 1U);
+  EXPECT_THAT(inventory.damaged[0], testing::HasSubstr(damaged));
+  EXPECT_THAT(
+      inventory.ranges,
+      ElementsAre(WalRange{.timeline = kFirst, .start = At(2), .end = At(3, 9000), .open = true}));
 }
 
 TEST_F(ArchiveTest, TheLongestOfTailAndPartialCounts) {

@@ -91,9 +91,12 @@ void InventoryBuilder::AddOpen(const Place& place, const OpenParts& parts,
     try {
       end = open_end(place.timeline, place.segment);
     } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::kConflict) throw;
-      inventory_.forks.push_back({.file_name = name + ".partial", .objects = parts.objects});
-      return;
+      if (error.kind() == base::ErrorKind::kConflict) {
+        inventory_.forks.push_back({.file_name = name + ".partial", .objects = parts.objects});
+        return;
+      }
+      if (error.kind() != base::ErrorKind::kCorrupt) throw;
+      inventory_.damaged.push_back(error.message());  // then what the tails' names tell remains
     }
   }
   if (!end || *end <= start) return;

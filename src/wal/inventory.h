@@ -25,7 +25,7 @@ class InventoryBuilder {
   void AddTail(const std::string& object, std::string_view rest);
 
   // `open_end` is asked for the end of an open segment that has a .partial file, which its name
-  // does not tell; it may throw Error(kConflict) where the accounts of it differ.
+  // does not tell; it may throw Error(kConflict) where the accounts of it differ, and kCorrupt.
   using OpenEnd =
       std::function<std::optional<pg::Lsn>(pg::TimelineId timeline, pg::SegmentNumber segment)>;
   Inventory Finish(const OpenEnd& open_end);

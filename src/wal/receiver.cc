@@ -24,6 +24,11 @@ constexpr std::uint64_t kMaxBatchBytes = 4 * base::kMiB;
 // A message of the server is at most 128 KiB.
 constexpr std::uint64_t kMessageBytes = 256 * base::kKiB;
 
+// What is in the archive, but cannot be read.
+bool IsUnreadable(const base::Error& error) {
+  return error.kind() == base::ErrorKind::kCorrupt || error.kind() == base::ErrorKind::kDenied;
+}
+
 bool CanBeMended(const base::Error& error) {
   return error.kind() == base::ErrorKind::kUnavailable ||
          error.kind() == base::ErrorKind::kNotFound ||
@@ -277,21 +282,38 @@ void Receiver::LoadOverlap() {
     if (segment.start == append_from_) append_from_ = segment.end;
   }
   try {
-    const pg::SystemIdentifier system = spool_->identity()->system;
-    const pg::SegmentSize size = spool_->identity()->segment_size;
-    const pg::SegmentNumber number = pg::SegmentOfByteAt(position_, size);
-    std::optional<base::Bytes> archived =
-        archive_->Get(system, pg::FormatSegmentName(timeline_, number, size));
-    if (!archived) {
-      auto open = archive_->GetOpenSegment(system, timeline_, position_,
-                                           static_cast<std::uint32_t>(size.bytes()));
-      if (open) open->bytes.resize(open->end - position_);
-      if (open) archived = std::move(open->bytes);
-    }
-    if (archived && archived->size() > overlap_.bytes.size()) overlap_.bytes = std::move(*archived);
+    base::Bytes archived = ArchivedFrom(position_);
+    if (archived.size() > overlap_.bytes.size()) overlap_.bytes = std::move(archived);
+    board_->ClearTrouble(Trouble::kArchive);
   } catch (const base::Error& error) {
+    if (IsUnreadable(error)) return NoteUnreadable(error);
     if (error.kind() != base::ErrorKind::kUnavailable || overlap_.bytes.empty()) throw;
   }
+}
+
+// What the archive holds of the segment that begins at `start`; empty when nothing.
+base::Bytes Receiver::ArchivedFrom(pg::Lsn start) {
+  const pg::SystemIdentifier system = spool_->identity()->system;
+  const pg::SegmentSize size = spool_->identity()->segment_size;
+  const pg::SegmentNumber number = pg::SegmentOfByteAt(start, size);
+  std::optional<base::Bytes> whole =
+      archive_->Get(system, pg::FormatSegmentName(timeline_, number, size));
+  if (whole) return std::move(*whole);
+  auto open =
+      archive_->GetOpenSegment(system, timeline_, start, static_cast<std::uint32_t>(size.bytes()));
+  if (!open) return {};
+  open->bytes.resize(open->end - start);
+  return std::move(open->bytes);
+}
+
+// Damage in the archive must not cost the WAL that is still to come. A server that was rolled back
+// is found out all the same: objects' names hold digests of their content.
+void Receiver::NoteUnreadable(const base::Error& error) {
+  const pg::SegmentSize size = spool_->identity()->segment_size;
+  readable_from_ = pg::SegmentEnd(pg::SegmentOfByteAt(position_, size), size);
+  board_->SetTrouble(
+      Trouble::kArchive,
+      fmt::format("damaged in the archive, and received again: {}", error.message()));
 }
 
 Receiver::Outcome Receiver::ReceiveBatch(WalSource& source, const std::stop_token& stop) {
@@ -317,6 +339,7 @@ Receiver::Outcome Receiver::ReceiveBatch(WalSource& source, const std::stop_toke
     if (!timeline_end) Acknowledge(source);
   }
   board_->ClearTrouble(Trouble::kServer);
+  if (board_->state().stored >= readable_from_) board_->ClearTrouble(Trouble::kArchive);
   if (ReachedStop()) return Outcome::kDone;
   if (!timeline_end) return Outcome::kGoOn;
   EnterTimeline(source, *timeline_end);

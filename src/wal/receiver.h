@@ -52,6 +52,8 @@ class Receiver {
   void StreamAlong(WalSource& source, const ResumePoint& resume, const std::stop_token& stop);
   void BeginAt(WalSource& source, pg::TimelineId timeline, pg::Lsn from);
   void LoadOverlap();
+  base::Bytes ArchivedFrom(pg::Lsn start);
+  void NoteUnreadable(const base::Error& error);
   Outcome ReceiveBatch(WalSource& source, const std::stop_token& stop);
   std::uint64_t SpoolLimit() const;
   std::uint64_t BatchBytes() const;
@@ -91,6 +93,7 @@ class Receiver {
   pg::Lsn position_;     // the next byte that is due
   pg::Lsn append_from_;  // bytes before are in the spool
   Overlap overlap_;
+  pg::Lsn readable_from_;  // once WAL up to here is stored, damage that was met is mended
   std::chrono::steady_clock::time_point last_status_{};
 };
 

@@ -12,7 +12,7 @@
 namespace holdfast::wal {
 
 // What can be wrong at the same time, the most pressing first.
-enum class Trouble { kGap, kServer, kSpool, kStore, kSlot };
+enum class Trouble { kGap, kServer, kSpool, kStore, kArchive, kSlot };
 
 // Thread-safe.
 class StatusBoard {

@@ -121,6 +121,85 @@ TEST_F(StreamTest, ComparesWithTheArchiveWhenTheSpoolIsLost) {
   EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
 }
 
+class DamageTest : public StreamTest {
+ protected:
+  void SetUp() override {
+    server_.Grow(2 * kSmallBytes);
+    StreamUntilStored();
+  }
+  void StreamUntilStored() {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush())) << stream.state().problem;
+    EXPECT_FALSE(stream.Stop());
+  }
+  void Damage(const std::string& prefix) {
+    const auto objects = storage::ListAll(*storage, prefix);
+    ASSERT_EQ(objects.size(), 1U);
+    storage->FlipBitAtRest(objects[0].name, objects[0].size / 2);
+  }
+  // The receiver says what is damaged, and that this mends it.
+  void ExpectMended() {
+    RunningStream stream(server_, archive, Options());
+    ASSERT_TRUE(stream.AwaitProblem("damaged in the archive")) << stream.state().problem;
+    server_.Grow(kSmallBytes + 500);
+    ASSERT_TRUE(stream.AwaitStored(server_.flush())) << stream.state().problem;
+    EXPECT_TRUE(stream.Await([](const StreamState& state) { return state.problem.empty(); }));
+    EXPECT_FALSE(stream.Stop());
+    ExpectArchived(kFirst, 1, server_.flush());
+  }
+};
+
+TEST_F(DamageTest, ADamagedTailIsNamedAndStoredAnew) {
+  Damage("wal-tail/");
+  ExpectMended();
+}
+
+TEST_F(DamageTest, ADamagedTailIsStoredAnewByAReceiverWithAnEmptySpool) {
+  Damage("wal-tail/");
+  std::filesystem::remove_all(directory_.path() / "spool");
+  ExpectMended();
+}
+
+TEST_F(DamageTest, ADamagedTailIsStoredAnewWhereTheServerWritesNoMore) {
+  Damage("wal-tail/");
+  StreamUntilStored();
+  ExpectArchived(kFirst, 1, server_.flush());
+}
+
+TEST_F(DamageTest, ATailThatNoKeyOpensIsStoredAnew) {
+  const std::string name = storage::ListAll(*storage, "wal-tail/").at(0).name;
+  const base::Bytes foreign = ArchiveFixture().Seal(base::AsBytes("another's"));
+  (void)storage->Remove(name);
+  (void)storage->Put(name, foreign);
+  ExpectMended();
+}
+
+TEST_F(DamageTest, ADamagedSegmentIsStoredAnew) {
+  server_.Grow(At(4) - server_.flush());
+  StreamUntilStored();
+  Damage("wal/shop/7301234567890123456/00000001/" + Name(1, 3));
+  std::filesystem::remove_all(directory_.path() / "spool");
+  ExpectMended();
+}
+
+TEST_F(DamageTest, ADamagedPartialSegmentIsNoHindrance) {
+  base::Bytes partial = server_.Read(kFirst, At(3), 100);
+  partial.resize(kSmallBytes);
+  (void)archive.Put(kSystem, Name(1, 3) + ".partial", partial);
+  Damage("wal/shop/7301234567890123456/00000001/" + Name(1, 3) + ".partial");
+  ExpectMended();
+}
+
+TEST_F(DamageTest, ARollbackBehindADamagedTailIsFoundAllTheSame) {
+  Damage("wal-tail/");
+  std::filesystem::remove_all(directory_.path() / "spool");
+  server_.RollBackTo(At(3, 40));
+  server_.Grow(50'000);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+}
+
 TEST_F(StreamTest, FollowsTheServerToItsNextTimeline) {
   server_.Grow(kSmallBytes + 5000);
   RunningStream stream(server_, archive, Options());

@@ -7,6 +7,7 @@
 
 #include "base/testing/manual_clock.h"
 #include "pg/wal_page.h"
+#include "repo/blob.h"
 #include "repo/repository.h"
 #include "storage/memory_storage.h"
 #include "storage/testing/faulty_storage.h"
@@ -66,6 +67,10 @@ struct ArchiveFixture {
       {.key_label = "test", .password_cost = {.operations = 1, .memory_bytes = 8192}});
   Archive archive{repository, "shop"};
 
+  // As an object of this repository, which no other can open.
+  base::Bytes Seal(base::ByteView contents) const {
+    return repo::SealBlob(repository.keyring(), repo::PackKind::kWal, contents, {});
+  }
   std::size_t CountObjects(std::string_view prefix) {
     return storage::ListAll(*storage, prefix).size();
   }
