@@ -262,7 +262,7 @@ Command RestoreCommand() {
             ->check(CLI::Range(1, 64))
             ->default_str("2");
         app.add_flag("--replaces-source", options->replaces_source,
-                     "Keep archiving: the restored cluster takes the source's place");
+                     "Keep archiving and standby settings: it takes the source's place");
         app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");
         return [options](Session& session) { return Restore(session, *options); };
       }};

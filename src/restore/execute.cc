@@ -70,7 +70,7 @@ struct WriteUnit {
   std::size_t part = 0;
 };
 
-// Writes every file of the backup's tree but the control file.
+// Writes every file of the backup's tree but those that are written at the end.
 class FileStage {
  public:
   FileStage(const repo::Repository& repository, const RestorePlan& plan, base::Reporter& report,
@@ -112,6 +112,8 @@ class FileStage {
     base::SyncDirectory(plan_.to);
   }
 
+  // postgresql.conf, when it has to be changed.
+  const std::optional<repo::TreeEntry>& config() const { return config_; }
   repo::TreeEntry TakeControl() {
     if (!control_)
       throw base::Error(base::ErrorKind::kCorrupt, "the backup holds no global/pg_control");
@@ -135,6 +137,8 @@ class FileStage {
         MakeLink(*entry);
       } else if (entry->path == kControlPath) {
         control_ = std::move(entry);
+      } else if (entry->path == kConfigPath && !plan_.config.other_data_directory.empty()) {
+        config_ = std::move(entry);
       } else if (!Enqueue(std::move(*entry))) {
         return;  // a worker failed; Join tells why
       }
@@ -199,6 +203,7 @@ class FileStage {
   std::vector<Directory> directories_;
   std::uint32_t data_directory_mode_ = 0700;
   std::optional<repo::TreeEntry> control_;
+  std::optional<repo::TreeEntry> config_;
   std::mutex mutex_;  // guards result_ and the manifest while workers run
   RestoreResult result_;
 };
@@ -239,6 +244,8 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
 
   RecoveryFiles recovery(plan, options, files.owner());
   for (const WrittenFile& label : recovery.WriteLabels()) manifest.Add(label);
+  if (const auto& config = files.config())
+    manifest.Add(recovery.WriteConfig(files.ContentOf(*config), config->mode));
   recovery.WriteWal(repository, stop);
   recovery.WriteSettings();
   const repo::TreeEntry control = files.TakeControl();

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "repo/stored_check.h"
 #include "repo/tree.h"
 #include "restore/choose.h"
+#include "restore/config_settings.h"
 #include "restore/destination.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
@@ -23,6 +25,8 @@ namespace {
 // Recovery fetches WAL into pg_wal and keeps some of it; two checkpoints' worth is the usual
 // amount.
 constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
+
+constexpr std::uint64_t kMaxConfigBytes = base::kMiB;
 
 Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
                     base::Reporter& report) {
@@ -162,12 +166,39 @@ std::optional<pg::Oid> TablespaceOf(std::string_view path) {
   return static_cast<pg::Oid>(std::stoul(std::string(path.substr(0, path.find('/')))));
 }
 
-void MeasureAndCheckSpace(const repo::Repository& repository, RestorePlan& plan) {
+// Where the server's configuration may lie: not where it keeps data.
+bool MayBeConfiguration(const repo::TreeEntry& entry) {
+  constexpr std::array<std::string_view, 3> kData = {"base/", "global/", "pg_"};
+  if (entry.path.starts_with("pg_hba.") || entry.path.starts_with("pg_ident.")) return true;
+  return entry.size <= kMaxConfigBytes && std::ranges::none_of(kData, [&](std::string_view data) {
+           return entry.path.starts_with(data);
+         });
+}
+
+// By path.
+using ConfigEntries = std::map<std::string, repo::TreeEntry>;
+
+std::map<std::string, std::string> SettingsOf(repo::FrameReader& frames,
+                                              const ConfigEntries& entries) {
+  ConfigFiles files{.paths = {},
+                    .read = [&](const std::string& path) -> std::optional<std::string> {
+                      const auto found = entries.find(path);
+                      if (found == entries.end()) return std::nullopt;
+                      return std::string(base::AsText(frames.Content(found->second)));
+                    }};
+  for (const auto& [path, entry] : entries) files.paths.push_back(path);
+  return SettingsInForce(files);
+}
+
+// What is to be written and where, and is there room?
+void ReadTree(const repo::Repository& repository, bool replaces_source, RestorePlan& plan) {
   std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
   repo::FrameReader frames(repository);
   repo::TreeReader tree(frames, plan.backup.facts.tree);
+  ConfigEntries config;
   while (const auto entry = tree.Next()) {
     if (entry->type != repo::FileType::kRegular) continue;
+    if (MayBeConfiguration(*entry)) config.emplace(entry->path, *entry);
     ++plan.files;
     plan.bytes += entry->size;
     const auto oid = TablespaceOf(entry->path);
@@ -175,6 +206,10 @@ void MeasureAndCheckSpace(const repo::Repository& repository, RestorePlan& plan)
     bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
   }
   CheckSpace(bytes_by_directory);
+  plan.config = PlacesIn({.settings = SettingsOf(frames, config),
+                          .outside_files = plan.facts.outside_files,
+                          .has = [&](const std::string& path) { return config.contains(path); }},
+                         plan.to, replaces_source);
 }
 
 }  // namespace
@@ -210,10 +245,11 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .target = options.target,
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
+                   .config = {},
                    .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
   plan.packs = CheckPacks(repository, plan.backup.id);
-  MeasureAndCheckSpace(repository, plan);
+  ReadTree(repository, options.replaces_source, plan);
   if (!plan.facts.bad_pages.empty()) {
     plan.warnings.push_back(
         fmt::format("{} pages were already damaged on the server when this backup was taken",
@@ -224,6 +260,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
         "the source's configuration lay outside its data directory and is not in the backup: {}",
         fmt::join(plan.facts.outside_files, ", ")));
   }
+  plan.warnings.insert(plan.warnings.end(), plan.config.warnings.begin(),
+                       plan.config.warnings.end());
   return plan;
 }
 

@@ -23,13 +23,16 @@ namespace holdfast::restore {
 
 namespace {
 
+pg::MajorVersion VersionOf(const RestorePlan& plan) {
+  return pg::MajorVersion::FromServerVersionNumber(
+      static_cast<std::uint32_t>(plan.facts.server_version));
+}
+
 std::string TablespaceMap(const RestorePlan& plan) {
   std::vector<pg::TablespaceLink> links;
   for (const auto& [oid, directory] : plan.tablespaces)
     links.push_back({.tablespace = oid, .target = directory.native()});
-  const auto version = pg::MajorVersion::FromServerVersionNumber(
-      static_cast<std::uint32_t>(plan.facts.server_version));
-  return pg::FormatTablespaceMap(links, version);
+  return pg::FormatTablespaceMap(links, VersionOf(plan));
 }
 
 // A whole segment, or for the last one as much of it as the backup needs, completed with zeros.
@@ -69,6 +72,14 @@ std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
   return written;
 }
 
+WrittenFile RecoveryFiles::WriteConfig(base::ByteView restored, std::uint32_t mode) {
+  const std::string text = fmt::format(
+      "{}\n# Added by holdfast restore: otherwise the server would run on {}.\n"
+      "data_directory = {}\n",
+      base::AsText(restored), plan_.config.other_data_directory, QuoteSetting(plan_.to.native()));
+  return Write(kConfigPath, base::AsBytes(text), mode);
+}
+
 void RecoveryFiles::WriteSettings() {
   const base::Bytes existing =
       base::ReadFileIfExists(plan_.to / "postgresql.auto.conf").value_or(base::Bytes{});
@@ -76,9 +87,11 @@ void RecoveryFiles::WriteSettings() {
       base::AsText(existing), {.target = plan_.target,
                                .timeline = plan_.target_timeline,
                                .fetch_command = options_.fetch_command,
-                               .keep_archiving = options_.replaces_source,
+                               .version = VersionOf(plan_),
+                               .replaces_source = options_.replaces_source,
                                .in_place_tablespaces = std::ranges::any_of(
-                                   plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place)});
+                                   plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
+                               .overrides = plan_.config.overrides});
   Write("postgresql.auto.conf", base::AsBytes(settings));
   Write("recovery.signal", {});
 }

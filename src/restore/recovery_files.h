@@ -14,6 +14,8 @@
 
 namespace holdfast::restore {
 
+inline constexpr std::string_view kConfigPath = "postgresql.conf";
+
 class RecoveryFiles {
  public:
   RecoveryFiles(const RestorePlan& plan, const RestoreOptions& options, std::optional<Owner> owner)
@@ -21,6 +23,8 @@ class RecoveryFiles {
 
   // backup_label and, with tablespaces, tablespace_map with their new places.
   std::vector<WrittenFile> WriteLabels();
+  // `restored` with a last line that says where the data directory is, whatever it said before.
+  WrittenFile WriteConfig(base::ByteView restored, std::uint32_t mode);
   // postgresql.auto.conf (what was restored, plus the recovery's settings) and recovery.signal.
   void WriteSettings();
   // The WAL that makes the backup consistent, into pg_wal: pg_verifybackup looks for it there.

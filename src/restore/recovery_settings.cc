@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "base/time_text.h"
 
@@ -12,23 +15,35 @@ namespace holdfast::restore {
 
 namespace {
 
-constexpr std::string_view kHeading = "# Added by holdfast restore.";
+constexpr std::string_view kHeading = "# Added by holdfast restore";
+constexpr std::string_view kInPlace = "allow_in_place_tablespaces";
+
+using Setting = std::pair<std::string, std::string>;
 
 // Left over from the source or an earlier restore, any of these would change where recovery stops,
-// where it gets WAL, or where this copy sends its own.
-constexpr std::array kInterfering = {
-    "archive_cleanup_command",  "archive_command",
-    "archive_library",          "archive_mode",
-    "primary_conninfo",         "primary_slot_name",
-    "promote_trigger_file",     "recovery_end_command",
-    "recovery_min_apply_delay", "recovery_target",
-    "recovery_target_action",   "recovery_target_inclusive",
-    "recovery_target_lsn",      "recovery_target_name",
-    "recovery_target_time",     "recovery_target_timeline",
-    "recovery_target_xid",      "restore_command",
-};
+// what it runs, or where it gets WAL. Two targets at once the server refuses, also one that is
+// being unset after another was set: what unsets comes before what sets.
+std::vector<Setting> Unset(pg::MajorVersion version) {
+  std::vector<Setting> settings = {{"archive_cleanup_command", ""},   {"recovery_end_command", ""},
+                                   {"primary_conninfo", ""},          {"primary_slot_name", ""},
+                                   {"recovery_min_apply_delay", "0"}, {"recovery_target", ""},
+                                   {"recovery_target_lsn", ""},       {"recovery_target_name", ""},
+                                   {"recovery_target_time", ""},      {"recovery_target_xid", ""}};
+  if (version < pg::MajorVersion::FromNumber(16)) settings.emplace_back("promote_trigger_file", "");
+  return settings;
+}
 
-constexpr std::string_view kInPlace = "allow_in_place_tablespaces";
+// What keeps a copy from disturbing others. It would archive its own future into the source's
+// archive, wait for standbys it does not have before it lets anybody commit, and take over the
+// source's subscriptions.
+std::vector<Setting> Seclusion() {
+  return {{"archive_mode", "off"},
+          {"synchronous_standby_names", ""},
+          {"max_logical_replication_workers", "0"}};
+}
+
+// Nothing of the source's own orders stays in this file; without archive_mode others do nothing.
+constexpr std::array<std::string_view, 2> kArchiving = {"archive_command", "archive_library"};
 
 std::string NameIn(std::string_view line) {
   const auto begin = line.find_first_not_of(" \t");
@@ -40,33 +55,24 @@ std::string NameIn(std::string_view line) {
   return name;
 }
 
-bool Interferes(std::string_view line, const RecoverySettings& settings) {
-  if (line.starts_with(kHeading)) return true;
-  const std::string name = NameIn(line);
-  if (settings.in_place_tablespaces && name == kInPlace) return true;
-  if (settings.keep_archiving && name.starts_with("archive_") && name != "archive_cleanup_command")
-    return false;
-  return std::ranges::find(kInterfering, name) != kInterfering.end();
-}
-
-struct TargetLines {
-  std::string operator()(const LatestTarget&) const { return {}; }
-  std::string operator()(const ImmediateTarget&) const { return "recovery_target = 'immediate'\n"; }
-  std::string operator()(const TimeTarget& target) const {
+struct TargetSetting {
+  Setting operator()(const LatestTarget&) const { return {}; }
+  Setting operator()(const ImmediateTarget&) const { return {"recovery_target", "immediate"}; }
+  Setting operator()(const TimeTarget& target) const {
     // The server reads neither the T nor the Z of RFC 3339 here; the zone keeps it independent of
     // its TimeZone.
     std::string time = base::FormatRfc3339(target.time);
     time.replace(time.find('T'), 1, " ").replace(time.find('Z'), 1, "+00");
-    return fmt::format("recovery_target_time = {}\n", QuoteSetting(time));
+    return {"recovery_target_time", time};
   }
-  std::string operator()(const LsnTarget& target) const {
-    return fmt::format("recovery_target_lsn = '{}'\n", pg::FormatLsn(target.lsn));
+  Setting operator()(const LsnTarget& target) const {
+    return {"recovery_target_lsn", pg::FormatLsn(target.lsn)};
   }
-  std::string operator()(const XidTarget& target) const {
-    return fmt::format("recovery_target_xid = '{}'\n", target.xid);
+  Setting operator()(const XidTarget& target) const {
+    return {"recovery_target_xid", std::to_string(target.xid)};
   }
-  std::string operator()(const NameTarget& target) const {
-    return fmt::format("recovery_target_name = {}\n", QuoteSetting(target.name));
+  Setting operator()(const NameTarget& target) const {
+    return {"recovery_target_name", target.name};
   }
 };
 
@@ -89,11 +95,36 @@ std::string DoublePercents(std::string_view command) {
   return doubled;
 }
 
+std::vector<Setting> Recovery(const RecoverySettings& settings) {
+  std::vector<Setting> all = Unset(settings.version);
+  const Setting target = std::visit(TargetSetting{}, settings.target.target);
+  std::erase_if(all, [&](const Setting& unset) { return unset.first == target.first; });
+  if (!target.first.empty()) all.push_back(target);
+  all.emplace_back("recovery_target_inclusive", settings.target.exclusive ? "off" : "on");
+  all.emplace_back("recovery_target_action", ActionName(settings.target.action));
+  all.emplace_back("recovery_target_timeline", std::to_string(settings.timeline.value()));
+  all.emplace_back("restore_command", DoublePercents(settings.fetch_command) + " %f \"%p\"");
+  // Otherwise a server that is to pause shuts down.
+  if (settings.target.action == TargetAction::kPause) all.emplace_back("hot_standby", "on");
+  if (settings.in_place_tablespaces) all.emplace_back(kInPlace, "on");
+  all.insert(all.end(), settings.overrides.begin(), settings.overrides.end());
+  return all;
+}
+
+void Append(std::string& text, const std::vector<Setting>& settings) {
+  for (const auto& [name, value] : settings)
+    text += fmt::format("{} = {}\n", name, QuoteSetting(value));
+}
+
 }  // namespace
 
 std::string QuoteSetting(std::string_view value) {
   std::string quoted = "'";
   for (const char c : value) {
+    if (c == '\n') {
+      quoted += "\\n";  // a statement ends with its line
+      continue;
+    }
     if (c == '\'' || c == '\\') quoted += c;
     quoted += c;
   }
@@ -101,26 +132,27 @@ std::string QuoteSetting(std::string_view value) {
 }
 
 std::string AutoConf(std::string_view existing, const RecoverySettings& settings) {
+  const std::vector<Setting> recovery = Recovery(settings);
+  const std::vector<Setting> secluding =
+      settings.replaces_source ? std::vector<Setting>() : Seclusion();
+  std::set<std::string> replaced;
+  for (const auto& [name, value] : recovery) replaced.insert(name);
+  for (const auto& [name, value] : secluding) replaced.insert(name);
+  if (!settings.replaces_source) replaced.insert(kArchiving.begin(), kArchiving.end());
+
   std::string text;
   while (!existing.empty()) {
     const auto end = existing.find('\n');
     const std::string_view line = existing.substr(0, end);
-    if (!Interferes(line, settings)) text.append(line).append("\n");
+    if (!line.starts_with(kHeading) && !replaced.contains(NameIn(line)))
+      text.append(line).append("\n");
     existing.remove_prefix(end == std::string_view::npos ? existing.size() : end + 1);
   }
-  text += fmt::format("{}\n", kHeading);
-  text += fmt::format("restore_command = {}\n",
-                      QuoteSetting(DoublePercents(settings.fetch_command) + " %f \"%p\""));
-  text += fmt::format("recovery_target_timeline = '{}'\n", settings.timeline.value());
-  const std::string target = std::visit(TargetLines{}, settings.target.target);
-  text += target;
-  if (!target.empty()) {
-    if (settings.target.exclusive) text += "recovery_target_inclusive = 'off'\n";
-    text += fmt::format("recovery_target_action = '{}'\n", ActionName(settings.target.action));
-  }
-  if (settings.in_place_tablespaces) text += fmt::format("{} = 'on'\n", kInPlace);
-  // A copy that archives would write its own future into the source's archive.
-  if (!settings.keep_archiving) text += "archive_mode = 'off'\n";
+  text += fmt::format("{}: what is empty here is unset, whatever other files say.\n", kHeading);
+  Append(text, recovery);
+  if (!secluding.empty())
+    text += fmt::format("{}: this copy leaves the source and its standbys alone.\n", kHeading);
+  Append(text, secluding);
   return text;
 }
 

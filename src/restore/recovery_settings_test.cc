@@ -1,5 +1,6 @@
 #include "restore/recovery_settings.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +15,8 @@ using ::testing::Not;
 RecoverySettings SettingsFor(RecoveryTarget target) {
   return {.target = {.target = std::move(target), .timeline = {}},
           .timeline = pg::TimelineId(10),
-          .fetch_command = "'/opt/hold fast' wal fetch --source 'it''s'"};
+          .fetch_command = "'/opt/hold fast' wal fetch --source 'it''s'",
+          .version = pg::MajorVersion::FromNumber(15)};
 }
 
 TEST(AutoConf, WritesATimeAsTheServerReadsIt) {
@@ -36,10 +38,63 @@ TEST(AutoConf, QuotesTheCommandForTheServerAndItsPlaceholders) {
               HasSubstr("restore_command = '''/a%%b/holdfast'' wal fetch %f \"%p\"'\n"));
 }
 
-TEST(AutoConf, SetsNoTargetForTheLatestMoment) {
+TEST(AutoConf, UnsetsEveryTargetForTheLatestMoment) {
   const std::string text = AutoConf("", SettingsFor(LatestTarget{}));
-  EXPECT_THAT(text, Not(HasSubstr("recovery_target_action")));
-  EXPECT_THAT(text, Not(HasSubstr("recovery_target_inclusive")));
+  for (const char* target : {"", "_lsn", "_name", "_time", "_xid"})
+    EXPECT_THAT(text, HasSubstr(fmt::format("recovery_target{} = ''\n", target)));
+}
+
+TEST(AutoConf, UnsetsOtherTargetsBeforeItSetsItsOwn) {
+  const std::string text = AutoConf("", SettingsFor(XidTarget{815}));
+  const auto own = text.find("recovery_target_xid = '815'");
+  ASSERT_NE(own, std::string::npos);
+  EXPECT_THAT(text, Not(HasSubstr("recovery_target_xid = ''")));
+  for (const char* target : {"", "_lsn", "_name", "_time"})
+    EXPECT_LT(text.find(fmt::format("recovery_target{} = ''", target)), own) << target;
+}
+
+TEST(AutoConf, LetsNoOtherFileSayHowRecoveryGoes) {
+  const std::string text = AutoConf("", SettingsFor(LatestTarget{}));
+  for (const char* name : {"archive_cleanup_command", "recovery_end_command", "primary_conninfo",
+                           "primary_slot_name", "promote_trigger_file"})
+    EXPECT_THAT(text, HasSubstr(fmt::format("\n{} = ''\n", name)));
+  EXPECT_THAT(text, HasSubstr("\nrecovery_min_apply_delay = '0'\n"));
+  EXPECT_THAT(text, HasSubstr("\nrecovery_target_inclusive = 'on'\n"));
+}
+
+TEST(AutoConf, WritesNothingThatTheServerDoesNotKnow) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  settings.version = pg::MajorVersion::FromNumber(16);
+  EXPECT_THAT(AutoConf("", settings), Not(HasSubstr("promote_trigger_file")));
+}
+
+TEST(AutoConf, LetsAServerThatIsToPauseBeReadable) {
+  RecoverySettings settings = SettingsFor(XidTarget{815});
+  EXPECT_THAT(AutoConf("", settings), Not(HasSubstr("hot_standby")));
+  settings.target.action = TargetAction::kPause;
+  const std::string text = AutoConf("hot_standby = off\n", settings);
+  EXPECT_THAT(text, HasSubstr("hot_standby = 'on'\n"));
+  EXPECT_THAT(text, Not(HasSubstr("= off")));
+}
+
+TEST(AutoConf, KeepsACopyAwayFromTheSourceAndItsStandbys) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  const std::string existing = "synchronous_standby_names = 'a'\narchive_library = 'x'\n";
+  const std::string copy = AutoConf(existing, settings);
+  EXPECT_THAT(copy, HasSubstr("synchronous_standby_names = ''\n"));
+  EXPECT_THAT(copy, HasSubstr("max_logical_replication_workers = '0'\n"));
+  EXPECT_THAT(copy, Not(HasSubstr("'x'")));
+  settings.replaces_source = true;
+  EXPECT_THAT(AutoConf(existing, settings), HasSubstr(existing));
+  EXPECT_THAT(AutoConf(existing, settings), Not(HasSubstr("max_logical")));
+}
+
+TEST(AutoConf, SetsWhatElseItIsGiven) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  settings.overrides = {{"hba_file", "/new/it's/pg_hba.conf"}};
+  const std::string text = AutoConf("hba_file = '/old'\n", settings);
+  EXPECT_THAT(text, HasSubstr("hba_file = '/new/it''s/pg_hba.conf'\n"));
+  EXPECT_THAT(text, Not(HasSubstr("'/old'")));
 }
 
 TEST(AutoConf, StopsBeforeAnExclusiveTarget) {
@@ -82,7 +137,7 @@ TEST(AutoConf, LetsRecoveryPassInPlaceTablespaces) {
 TEST(AutoConf, LetsACopyArchiveOnlyWhenItReplacesTheSource) {
   RecoverySettings settings = SettingsFor(LatestTarget{});
   EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'off'\n"));
-  settings.keep_archiving = true;
+  settings.replaces_source = true;
   EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'on'\n"));
 }
 

@@ -15,6 +15,7 @@
 #include "pg/lsn.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
+#include "restore/config_places.h"
 #include "restore/target.h"
 #include "wal/coverage.h"
 
@@ -27,7 +28,7 @@ struct RestoreOptions {
   TargetOptions target;
   std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
   int jobs = 2;
-  bool replaces_source = false;  // keep archiving: this cluster takes the source's place
+  bool replaces_source = false;  // it takes the source's place: archiving and standbys stay
   // The command line that recovery runs for WAL, without %f and %p: "'/usr/bin/holdfast' --config
   // '...' wal fetch --source 'shop'".
   std::string fetch_command;
@@ -46,6 +47,7 @@ struct RestorePlan {
   base::Path to;
   std::map<pg::Oid, base::Path>
       tablespaces;  // every tablespace outside the data directory and where it goes
+  ConfigPlaces config;
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // to be written
   std::uint64_t packs = 0;

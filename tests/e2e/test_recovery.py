@@ -14,6 +14,7 @@ SOURCES = [(major, method) for major, method in ((15, SQL), (17, LOCAL)) if majo
 def shop(protect_for_all, request):
     """A source that was backed up under load and written to afterwards; `targets` are moments of its later life."""
     made = protect_for_all(*request.param)
+    made.leave_settings()
     made.server.pgbench_init()
     made.receive()
     load = made.load()
@@ -70,7 +71,9 @@ def test_the_backup_alone(shop):
 
 def test_pausing_leaves_the_copy_in_recovery(shop):
     moment = shop.targets[1]
-    server = shop.server_on(shop.restore("pause", "--at", moment.time, "--action", "pause")).start()
+    server = shop.server_on(shop.restore("pause", "--at", moment.time, "--action", "pause"))
+    server.configure({"hot_standby": "off"})  # with which it would shut down instead
+    server.start()
     eventually(lambda: server.value("SELECT pg_get_wal_replay_pause_state()") == "paused", "the pause at the target")
     assert server.value("SELECT count(*) FROM ledger") == moment.ledger[0]
     assert server.value("SELECT pg_is_in_recovery()") == "t"

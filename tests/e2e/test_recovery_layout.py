@@ -20,14 +20,33 @@ def received(protect, major, method=LOCAL, **options):
     return shop
 
 
+def name_its_places(server):
+    """A configuration that names the data directory and a file in it, as Debian's does."""
+    folder = server.data / "conf.d"
+    folder.mkdir(mode=0o700)
+    shutil.chown(folder, server.data.owner())
+    server.write_file("conf.d/places.conf", f"data_directory = '{server.data}'\nhba_file = '{server.data}/pg_hba.conf'\n")
+    with open(server.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+        conf.write("include_dir 'conf.d'\n")
+
+
 @pytest.mark.parametrize("major", of_these(13, 18))
-def test_the_oldest_and_the_newest_server(protect, major):
-    shop = received(protect, major)
+def test_the_oldest_and_the_newest_server_with_settings_that_lead_astray(protect, major):
+    shop = received(protect, major, prepare=name_its_places)
+    shop.leave_settings()
     shop.backup()
     shop.write(2001)
     moment = shop.moment()
+    shop.write(3001)
     shop.wait_until_stored()
-    check_sound(shop.recovered("latest"), moment.ledger)
+    to = shop.workplace.path / "latest"
+    planned = shop.program.json("restore", "shop", "--to", to, "--at", moment.time, "--dry-run", code=1)
+    assert any(f"names the data directory {shop.server.data}" in warning for warning in planned["warnings"])
+    shop.server.stop()  # as after its loss: a server that ran on its directory would start
+    server = shop.recovered("latest", "--at", moment.time, code=1)
+    assert server.value("SHOW data_directory") == str(to)
+    assert server.value("SHOW hba_file") == str(to / "pg_hba.conf")
+    check_sound(server, moment.ledger)
 
 
 @pytest.mark.parametrize("major,mebibytes,checksums", [(15, 1, False), (17, 64, True)])

@@ -30,6 +30,22 @@ SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT coalesce(sum(delta
    AND (SELECT sum(tbalance) FROM pgbench_tellers) = (SELECT coalesce(sum(delta), 0) FROM pgbench_history)
    AND (SELECT sum(bbalance) FROM pgbench_branches) = (SELECT coalesce(sum(delta), 0) FROM pgbench_history)
 """
+# Left by a recovery or a standby of long ago. Each of them would ruin a recovery or what comes after it.
+_LEFT_SETTINGS = """
+recovery_target_time = '2020-01-01 00:00:00+00'
+recovery_target_inclusive = off
+recovery_target_action = shutdown
+recovery_target_timeline = '77'
+restore_command = 'false'
+recovery_end_command = 'touch was-run'
+archive_cleanup_command = 'touch was-run'
+recovery_min_apply_delay = '1d'
+primary_conninfo = 'host=nowhere'
+primary_slot_name = 'nobody'
+synchronous_standby_names = '*'
+external_pid_file = 'was-run'
+archive_mode = on
+"""
 _ROLE = "keeper"
 
 LOCAL, SQL = "local", "sql"
@@ -111,6 +127,12 @@ class Protection:
                    pg_current_wal_insert_lsn()""")
         return Moment(*row, ledger)
 
+    def leave_settings(self):
+        """Settings that would ruin a recovery, in a file that postgresql.conf includes; the running server never reads it."""
+        self.server.write_file("left.conf", _LEFT_SETTINGS)
+        with open(self.server.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write("include_if_exists = 'left.conf'\n")
+
     def load(self):
         """pgbench's transactions and relations that come and go, until stopped."""
         churn = self.workplace.write("churn.sql", _CHURN, mode=0o644)
@@ -169,6 +191,8 @@ def check_sound(server, ledger=None, *, pgbench=False, checksums=True):
     if pgbench:
         assert server.value(_BOOKS_BALANCE) == "t"
     assert server.value("SHOW archive_mode") == "off"
+    assert server.value("SELECT current_setting('synchronous_standby_names') = ''") == "t"
+    assert not list(server.data.glob("was-run"))
     if server.major >= 14:
         server.tool("pg_amcheck", "--heapallindexed", "postgres")
     server.stop()
