@@ -105,6 +105,11 @@ std::optional<std::string> Archive::FindObject(pg::SystemIdentifier system,
 
 // Put before the first segment, so that where there are segments their size is known.
 void Archive::RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize size) {
+  const bool recorded = recorded_sizes_.With([&](const auto& sizes) {
+    const auto found = sizes.find(system);
+    return found != sizes.end() && found->second == size;
+  });
+  if (recorded) return;
   const std::string prefix = WalPrefix(source_, system);
   const std::string object = SegmentSizeObject(prefix, size);
   const auto known = storage::ListAll(repository_->storage(), prefix + std::string(kSegmentSizes));
@@ -121,6 +126,7 @@ void Archive::RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize siz
     const std::string text = fmt::format("{}\n", size.bytes());
     (void)repository_->storage().Put(object, base::AsBytes(text));
   }
+  recorded_sizes_.With([&](auto& sizes) { sizes.insert_or_assign(system, size); });
 }
 
 bool Archive::IsDamaged(const std::string& object, std::string_view digest) const {
@@ -128,6 +134,8 @@ bool Archive::IsDamaged(const std::string& object, std::string_view digest) cons
     (void)Open(object, digest);
     return false;
   } catch (const base::Error& error) {
+    // Who may not read content must take it as it is.
+    if (error.kind() == base::ErrorKind::kDenied) return false;
     if (error.kind() != base::ErrorKind::kCorrupt) throw;
     return true;
   }

@@ -11,12 +11,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/synchronized.h"
 #include "pg/lsn.h"
 #include "pg/timeline_history.h"
 #include "pg/wal_segment.h"
@@ -78,7 +80,8 @@ class Archive {
                    base::ByteView contents) const;
 
   // The open segment's bytes from its start on: replaces (puts, then removes) the shorter tails of
-  // the same segment, damaged ones too. Error(kConflict) when one of them is not its beginning.
+  // the same segment, damaged ones too. Nothing is stored when the segment is there whole.
+  // Error(kConflict) when a tail is not its beginning, or it is not that of the whole segment.
   void PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                base::ByteView bytes);
   // Removes the tails of a segment that is stored whole, with the contents `whole`.
@@ -121,6 +124,7 @@ class Archive {
   // Error(kConflict) when several contents are there.
   std::optional<std::string> FindObject(pg::SystemIdentifier system, std::string_view file_name);
   void RecordSegmentSize(pg::SystemIdentifier system, pg::SegmentSize size);
+  bool BeginsStoredSegment(pg::SystemIdentifier system, const Tail& tail, base::ByteView bytes);
   base::Bytes OpenTail(const std::string& object, const Tail& tail,
                        std::uint32_t segment_size) const;
   void RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
@@ -130,6 +134,8 @@ class Archive {
 
   const repo::Repository* repository_;
   std::string source_;
+  // Sizes that are on record: no other can be any more.
+  base::Synchronized<std::map<pg::SystemIdentifier, pg::SegmentSize>> recorded_sizes_;
 };
 
 }  // namespace holdfast::wal

@@ -53,6 +53,30 @@ void Archive::RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& 
   }
 }
 
+// Whether the segment is there whole, and begins with these bytes. Of a damaged one that cannot be
+// told: the tail is stored beside it.
+bool Archive::BeginsStoredSegment(pg::SystemIdentifier system, const Tail& tail,
+                                  base::ByteView bytes) {
+  std::optional<base::Bytes> whole;
+  try {
+    whole = Get(system, tail.segment_name);
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt && error.kind() != base::ErrorKind::kDenied)
+      throw;
+  }
+  if (!whole) return false;
+  if (bytes.size() <= whole->size() &&
+      base::Equal(base::ByteView(*whole).first(bytes.size()), bytes)) {
+    return true;
+  }
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("segment {} is in the archive of {} whole, and begins otherwise than the WAL "
+                  "that was received of it",
+                  tail.segment_name, source_),
+      {"two servers wrote to this source, or the server was rolled back; nothing was overwritten"});
+}
+
 void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                       base::ByteView bytes) {
   const SegmentHeader header = ReadSegmentHeader(bytes, "the open segment");
@@ -64,7 +88,7 @@ void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::
                   .digest = DigestOf(bytes)};
   CheckSegmentStart(bytes, tail.segment_name);
   RecordSegmentSize(system, header.segment_size);
-
+  if (BeginsStoredSegment(system, tail, bytes)) return;
   (void)Store(TailObject(TailPrefix(source_, system), tail), tail.digest, bytes);
   std::vector<Tail> older = TailsOf(system, timeline, segment_start);
   std::erase_if(older, [&](const Tail& other) {

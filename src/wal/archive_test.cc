@@ -49,7 +49,9 @@ TEST_F(ArchiveTest, NeverReplacesOrAddsAnotherContent) {
 TEST_F(ArchiveTest, TellsAForkOfTwoWritersFromAListingThatWasStale) {
   storage->RememberListing();
   (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 1));
-  storage->Inject({.kind = FaultKind::kStaleListing, .verb = Verb::kList, .times = 2});
+  storage->Inject({.kind = FaultKind::kStaleListing,
+                   .verb = Verb::kList,
+                   .prefix = "wal/shop/7301234567890123456/00000001/"});
   ExpectError(ErrorKind::kConflict, "another content",
               [&] { (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3, 2)); });
   storage->ClearFaults();
@@ -162,6 +164,24 @@ TEST_F(ArchiveTest, TailsThatContradictEachOtherAreKeptAndRefused) {
   ExpectError(ErrorKind::kConflict, "not the beginning",
               [&] { archive.DropTails(kSystem, kFirst, At(3), other); });
   EXPECT_EQ(CountObjects("wal-tail/"), 2U);
+}
+
+TEST_F(ArchiveTest, ATailIsComparedWithTheWholeSegmentAndNotStoredBesideIt) {
+  const base::Bytes segment = MakeSegment(1, 3);
+  (void)archive.Put(kSystem, Name(1, 3), segment);
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  EXPECT_EQ(CountObjects("wal-tail/"), 0U);
+
+  base::Bytes other(segment.begin(), segment.begin() + 9000);
+  other.back() ^= 1;
+  ExpectError(ErrorKind::kConflict, "begins otherwise",
+              [&] { archive.PutTail(kSystem, kFirst, At(3), other); });
+  EXPECT_EQ(CountObjects("wal-tail/"), 0U);
+
+  // Nothing can be said of one that is damaged: the tail may be all that is left.
+  (void)DamageOnly("wal/shop/7301234567890123456/00000001/");
+  archive.PutTail(kSystem, kFirst, At(3), base::ByteView(segment).first(9000));
+  EXPECT_EQ(CountObjects("wal-tail/"), 1U);
 }
 
 TEST_F(ArchiveTest, ADamagedTailCountsOnlyWhereItMayHoldMoreThanTheOthers) {

@@ -121,6 +121,19 @@ TEST_F(StreamTest, ComparesWithTheArchiveWhenTheSpoolIsLost) {
   EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
 }
 
+TEST_F(StreamTest, AlarmsWhenTheOpenSegmentIsArchivedWithOtherContents) {
+  server_.Grow(kSmallBytes);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  // A restored copy that still archives pushes the segment that the source is writing.
+  (void)archive.Put(kSystem, Name(1, 2), MakeSegment(1, 2, 99));
+  server_.Grow(500);
+  ASSERT_TRUE(stream.AwaitEnd());
+  const base::Error error = stream.Stop().value();
+  EXPECT_EQ(error.kind(), ErrorKind::kConflict);
+  EXPECT_THAT(error.message(), HasSubstr("begins otherwise"));
+}
+
 class DamageTest : public StreamTest {
  protected:
   void SetUp() override {

@@ -115,16 +115,8 @@ void Uploader::StoreWhole(const SpooledSegment& segment) {
 
 // A segment that will not grow any more: its timeline was left, or WAL was lost after it.
 void Uploader::StoreSuperseded(const SpooledSegment& segment) {
-  const base::Bytes bytes = spool_->Read(segment);
-  const std::string name = pg::FormatSegmentName(segment.timeline, segment.segment, segment_size());
-  const std::optional<base::Bytes> whole = archive_->Get(system(), name);
-  if (whole && !base::Equal(base::ByteView(*whole).first(bytes.size()), bytes)) {
-    throw base::Error(base::ErrorKind::kConflict,
-                      fmt::format("the spool holds another beginning of {} than the archive", name),
-                      {"two servers wrote to this source; nothing was overwritten"});
-  }
-  if (!whole && bytes.size() >= pg::kWalLongPageHeaderSize) {
-    archive_->PutTail(system(), segment.timeline, segment.start, bytes);
+  if (segment.end - segment.start >= pg::kWalLongPageHeaderSize) {
+    archive_->PutTail(system(), segment.timeline, segment.start, spool_->Read(segment));
   }
   Stored(segment.timeline, segment.end);
   spool_->Remove(segment);
