@@ -15,7 +15,7 @@ namespace holdfast::repo {
 using NeededPacks = std::map<PackId, std::optional<std::uint64_t>>;
 
 // Looks at the condemned lists first, then at the packs. The order matters: prune removes a list
-// only after the packs that it names, so a pack that is deleted meanwhile shows in one of the two
+// only when none of its packs is left, so a pack that is deleted meanwhile shows in one of the two
 // looks. Error(kConflict) names a pack that is condemned or gone.
 void CheckNeededPacks(storage::Storage& storage, CondemnedPacks& condemned,
                       const NeededPacks& needed);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -16,8 +17,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 using nlohmann::json;
-
-constexpr std::string_view kDoneSuffix = ".done";
 
 json ToJsonList(const std::vector<ShortPackId>& packs) {
   json list = json::array();
@@ -40,11 +39,36 @@ std::vector<ShortPackId> FromJsonList(const json& list) {
   return packs;
 }
 
-base::Bytes ReadListed(storage::Storage& storage, const std::string& object) {
-  std::optional<base::Bytes> contents = storage.Get(object);
-  if (contents) return std::move(*contents);
-  throw Error(ErrorKind::kConflict, fmt::format("{} was removed while it was being read", object),
-              {"a clean-up is going on: try again"});
+json ToJson(const LogNeed& need) {
+  return {{"timeline", need.timeline},
+          {"start", repo::ToJson(need.start)},
+          {"stop", repo::ToJson(need.stop)},
+          {"onward", need.onward}};
+}
+
+LogNeed NeedFromJson(const json& need) {
+  return {.timeline = need.at("timeline").get<std::uint32_t>(),
+          .start = ToNumber(need.at("start")),
+          .stop = ToNumber(need.at("stop")),
+          .onward = need.at("onward").get<bool>()};
+}
+
+json ToJson(const CondemnedLog& log) {
+  json needs = json::array();
+  for (const LogNeed& need : log.needs) needs.push_back(ToJson(need));
+  return {{"source", log.source},
+          {"system", repo::ToJson(log.system)},
+          {"known_timeline", log.known_timeline},
+          {"needs", std::move(needs)}};
+}
+
+CondemnedLog LogFromJson(const json& json_log) {
+  CondemnedLog log{.source = json_log.at("source").get<std::string>(),
+                   .system = ToNumber(json_log.at("system")),
+                   .known_timeline = json_log.at("known_timeline").get<std::uint32_t>(),
+                   .needs = {}};
+  for (const json& need : json_log.at("needs")) log.needs.push_back(NeedFromJson(need));
+  return log;
 }
 
 }  // namespace
@@ -58,21 +82,26 @@ std::string ExecutedMarkObject(std::string_view list_object) {
 }
 
 base::Bytes FormatCondemnedList(const CondemnedList& list) {
-  return base::ToBytes(
-      DumpJson({{"created_at", ToJson(list.created)}, {"packs", ToJsonList(list.packs)}}));
+  json object = {{"created_at", repo::ToJson(list.created)}, {"packs", ToJsonList(list.packs)}};
+  for (const CondemnedLog& log : list.logs) object["logs"].push_back(ToJson(log));
+  return base::ToBytes(DumpJson(object));
 }
 
 CondemnedList ParseCondemnedList(std::string_view object, base::ByteView contents) {
-  const json list = ParseJsonObject(base::AsText(contents), object);
+  const json parsed = ParseJsonObject(base::AsText(contents), object);
   return ReadJson(object, [&] {
-    return CondemnedList{.created = ToTime(list.at("created_at")),
-                         .packs = FromJsonList(list.at("packs"))};
+    CondemnedList list{.created = ToTime(parsed.at("created_at")),
+                       .packs = FromJsonList(parsed.at("packs"))};
+    if (parsed.contains("logs")) {
+      for (const json& log : parsed.at("logs")) list.logs.push_back(LogFromJson(log));
+    }
+    return list;
   });
 }
 
 base::Bytes FormatExecutedMark(const ExecutedMark& mark) {
-  return base::ToBytes(
-      DumpJson({{"finished_at", ToJson(mark.finished)}, {"rescued", ToJsonList(mark.rescued)}}));
+  return base::ToBytes(DumpJson(
+      {{"finished_at", repo::ToJson(mark.finished)}, {"rescued", ToJsonList(mark.rescued)}}));
 }
 
 ExecutedMark ParseExecutedMark(std::string_view object, base::ByteView contents) {
@@ -83,24 +112,16 @@ ExecutedMark ParseExecutedMark(std::string_view object, base::ByteView contents)
   });
 }
 
-// Lists and marks never change once put, so each is read once.
+// Lists never change once put, so each is read once. One that is gone by the time it is read was
+// removed since none of its packs is there any more: whoever needs one of those misses it itself.
 void CondemnedPacks::Refresh(storage::Storage& storage) {
   for (const storage::ObjectInfo& object : storage::ListAll(storage, kPrunePrefix)) {
-    if (object.name.ends_with(kDoneSuffix)) {
-      const std::string list = object.name.substr(0, object.name.size() - kDoneSuffix.size());
-      if (rescued_.contains(list)) continue;
-      rescued_[list] = ParseExecutedMark(object.name, ReadListed(storage, object.name)).rescued;
-    } else if (!lists_.contains(object.name)) {
-      lists_[object.name] = ParseCondemnedList(object.name, ReadListed(storage, object.name)).packs;
-    }
-  }
-  packs_.clear();
-  for (const auto& [name, condemned] : lists_) {
-    std::set<ShortPackId> left(condemned.begin(), condemned.end());
-    if (const auto it = rescued_.find(name); it != rescued_.end()) {
-      for (const ShortPackId& pack : it->second) left.erase(pack);
-    }
-    packs_.merge(left);
+    if (object.name.ends_with(kDoneSuffix) || read_.contains(object.name)) continue;
+    const std::optional<base::Bytes> contents = storage.Get(object.name);
+    if (!contents) continue;
+    const CondemnedList list = ParseCondemnedList(object.name, *contents);
+    packs_.insert(list.packs.begin(), list.packs.end());
+    read_.insert(object.name);
   }
 }
 

@@ -87,7 +87,15 @@ std::string SnapshotObject(const BackupId& id) {
   return fmt::format("{}{}", kSnapshotsPrefix, id.ToString());
 }
 
-std::string TombstoneObject(const BackupId& id) { return SnapshotObject(id) + ".del"; }
+std::string TombstoneObject(const BackupId& id) {
+  return fmt::format("{}{}", SnapshotObject(id), kTombstoneSuffix);
+}
+
+std::string WithdrawalObject(const BackupId& id) {
+  return fmt::format("{}{}", SnapshotObject(id), kWithdrawalSuffix);
+}
+
+std::string PinsOf(const BackupId& id) { return fmt::format("{}{}/", kPinsPrefix, id.ToString()); }
 
 }  // namespace holdfast::repo
 

@@ -58,10 +58,16 @@ void CheckSourceName(std::string_view source);
 std::string PackObject(const PackId& id);
 std::string SnapshotObject(const BackupId& id);
 std::string TombstoneObject(const BackupId& id);
+std::string WithdrawalObject(const BackupId& id);
+// All pins of one backup: "pins/<source>/<backup>/".
+std::string PinsOf(const BackupId& id);
 inline constexpr std::string_view kConfigObject = "config";
 inline constexpr std::string_view kKeysPrefix = "keys/";
 inline constexpr std::string_view kPacksPrefix = "packs/";
 inline constexpr std::string_view kSnapshotsPrefix = "snapshots/";
+inline constexpr std::string_view kTombstoneSuffix = ".del";
+inline constexpr std::string_view kWithdrawalSuffix = ".withdrawn";
+inline constexpr std::string_view kPinsPrefix = "pins/";
 inline constexpr std::string_view kLeasesPrefix = "leases/";
 inline constexpr std::string_view kPrunePrefix = "prune/";
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
+#include "base/host_name.h"
 #include "base/random.h"
 #include "repo/json_text.h"
 
@@ -21,12 +21,6 @@ using nlohmann::json;
 
 constexpr int kMaxListings = 10;
 constexpr base::Duration kRetryAfter = std::chrono::minutes(1);
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 json PinsToJson(const std::vector<BackupId>& pins) {
   json list = json::array();
@@ -68,6 +62,9 @@ LeaseInfo ParseLease(const storage::ObjectInfo& object, base::ByteView contents)
                           .start = ToNumber(log.at("start")),
                           .stop = 0};
     }
+    if (lease.contains("backup")) {
+      info.backup = BackupId::Parse(lease.at("backup").get<std::string>());
+    }
     info.started = ToTime(lease.at("started_at"));
     info.heartbeat = object.modified;
     return info;
@@ -91,7 +88,7 @@ struct Lease::State {
   base::Bytes Contents() const {
     json lease = {{"writer", writer},
                   {"kind", draft.kind},
-                  {"host", HostName()},
+                  {"host", base::HostName()},
                   {"pid", getpid()},
                   {"started_at", ToJson(started)},
                   {"heartbeat_at", ToJson(repository.clock().Now())},
@@ -101,6 +98,7 @@ struct Lease::State {
                       {"timeline", draft.log->timeline},
                       {"start", ToJson(draft.log->start)}};
     }
+    if (draft.backup) lease["backup"] = draft.backup->ToString();
     return base::ToBytes(DumpJson(lease));
   }
 
@@ -152,6 +150,8 @@ std::string Lease::object() const {
   const std::scoped_lock lock(state_->mutex);
   return state_->Object(state_->number);
 }
+
+base::Time Lease::started() const { return state_->started; }
 
 std::vector<LeaseInfo> ListLeases(storage::Storage& storage) {
   for (int attempt = 0; attempt < kMaxListings; ++attempt) {

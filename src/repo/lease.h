@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "repo/ids.h"
+#include "repo/protocol_times.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
 
@@ -17,12 +18,9 @@ namespace holdfast::repo {
 struct LeaseDraft {
   std::string kind;  // "backup", "restore", "verify"
   std::vector<BackupId> pins;
-  std::optional<LogRange> log;  // its start is what matters
+  std::optional<LogRange> log;                    // its start is what matters
+  std::optional<BackupId> backup = std::nullopt;  // the one being made
 };
-
-inline constexpr base::Duration kLeaseRenewal = std::chrono::minutes(10);
-// Without a renewal for this long, on the store's clock, the holder is taken for dead.
-inline constexpr base::Duration kLeaseLifetime = std::chrono::hours(24);
 
 // Thread-safe.
 class Lease {
@@ -39,6 +37,7 @@ class Lease {
 
   // The object that holds the lease now.
   std::string object() const;
+  base::Time started() const;  // on the store's clock
 
  private:
   struct State;
@@ -52,6 +51,7 @@ struct LeaseInfo {
   std::string host;
   std::vector<BackupId> pins;
   std::optional<LogRange> log;
+  std::optional<BackupId> backup;
   base::Time started;    // on the store's clock, as the holder read it
   base::Time heartbeat;  // on the store's clock, as the store says
 };

@@ -252,4 +252,10 @@ void Repository::RemoveKey(std::string_view key_id) {
 
 RepositoryId ReadConfig(Storage& storage) { return LoadConfig(storage).repository_id; }
 
+RepositoryId ReadConfigToPrune(Storage& storage) {
+  Config config = LoadConfig(storage);
+  CheckFeatures(config.features.prune, "prune");
+  return std::move(config.repository_id);
+}
+
 }  // namespace holdfast::repo

@@ -96,5 +96,7 @@ class Repository {
 
 // Reads and checks the config object without any key: for key-less verification. Its id.
 RepositoryId ReadConfig(storage::Storage& storage);
+// The same for prune, which needs no key either. Error(kUsage) as Repository::CheckMayPrune().
+RepositoryId ReadConfigToPrune(storage::Storage& storage);
 
 }  // namespace holdfast::repo

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "repo/snapshot_codec.h"
+#include "repo/withdrawal.h"
 
 namespace holdfast::repo {
 
@@ -16,7 +17,6 @@ using base::ErrorKind;
 
 // Enough for the head of any but a huge cluster's snapshot: lists need no pack list.
 constexpr std::uint64_t kHeadGuess = 64 * base::kKiB;
-constexpr std::string_view kTombstoneSuffix = ".del";
 
 Error NoSuchBackup(const BackupId& id) {
   return {ErrorKind::kNotFound, fmt::format("there is no backup {}", id.ToString())};
@@ -61,19 +61,38 @@ bool CanBeHandedOn(ErrorKind kind) {
 
 }  // namespace
 
+std::optional<SnapshotName> ParseSnapshotName(std::string_view object) {
+  if (!object.starts_with(kSnapshotsPrefix)) return std::nullopt;
+  object.remove_prefix(kSnapshotsPrefix.size());
+  auto what = SnapshotName::What::kSnapshot;
+  if (object.ends_with(kTombstoneSuffix)) {
+    what = SnapshotName::What::kTombstone;
+    object.remove_suffix(kTombstoneSuffix.size());
+  } else if (object.ends_with(kWithdrawalSuffix)) {
+    what = SnapshotName::What::kWithdrawal;
+    object.remove_suffix(kWithdrawalSuffix.size());
+  }
+  const std::optional<BackupId> id = ParseId(object);
+  return id ? std::optional(SnapshotName{*id, what}) : std::nullopt;
+}
+
 SnapshotListing ListSnapshotObjects(storage::Storage& storage, std::string_view source) {
   SnapshotListing listing;
+  std::vector<BackupId> withdrawn;
   storage.List(SnapshotsPrefix(source), "", [&](const storage::ObjectInfo& object) {
-    std::string_view name = std::string_view(object.name).substr(kSnapshotsPrefix.size());
-    const bool tombstone = name.ends_with(kTombstoneSuffix);
-    if (tombstone) name.remove_suffix(kTombstoneSuffix.size());
-    const std::optional<BackupId> id = ParseId(name);
-    if (!id) {
+    const std::optional<SnapshotName> name = ParseSnapshotName(object.name);
+    if (!name) {
       listing.foreign.push_back(object.name);
+    } else if (name->what == SnapshotName::What::kWithdrawal) {
+      withdrawn.push_back(name->id);
     } else {
-      (tombstone ? listing.tombstones : listing.snapshots).insert(*id);
+      const bool tombstone = name->what == SnapshotName::What::kTombstone;
+      (tombstone ? listing.tombstones : listing.snapshots).insert(name->id);
     }
   });
+  for (const BackupId& id : withdrawn) {
+    if (listing.snapshots.contains(id) && IsWithdrawn(storage, id)) listing.tombstones.insert(id);
+  }
   return listing;
 }
 

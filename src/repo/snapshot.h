@@ -47,8 +47,9 @@ struct SnapshotDraft {
 struct Snapshot {
   BackupId id;
   SnapshotDraft facts;
-  std::uint64_t sequence = 0;             // per source, from 1
-  std::optional<codec::Digest> previous;  // SHA-256 of this source's previous snapshot object
+  std::uint64_t sequence = 0;               // per source, from 1
+  std::optional<codec::Digest> previous;    // SHA-256 of this source's previous snapshot object
+  std::optional<codec::Digest> withdrawal;  // what its writer can withdraw it by (withdrawal.h)
   std::uint64_t pack_count = 0;
 };
 
@@ -59,14 +60,24 @@ struct PlainSnapshot {
   base::Time started;
   std::optional<LogRange> log;
   std::uint64_t pack_count = 0;
+  std::optional<codec::Digest> withdrawal;
 };
 
-// What stands under snapshots/, tombstoned or not. `foreign`: object names that are neither.
+// What stands under snapshots/. `tombstones`: also those that their writers withdrew. `foreign`:
+// names that are nothing of ours.
 struct SnapshotListing {
   std::set<BackupId> snapshots;
   std::set<BackupId> tombstones;
   std::vector<std::string> foreign;
 };
+// What an object under snapshots/ is by its name.
+struct SnapshotName {
+  enum class What { kSnapshot, kTombstone, kWithdrawal };
+  BackupId id;
+  What what = What::kSnapshot;
+};
+std::optional<SnapshotName> ParseSnapshotName(std::string_view object);
+
 SnapshotListing ListSnapshotObjects(storage::Storage& storage, std::string_view source = {});
 
 // Every snapshot object of `source` (all sources when empty) that is not tombstoned, ascending by

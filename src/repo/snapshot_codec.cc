@@ -89,6 +89,7 @@ std::string FormatPlain(const Snapshot& snapshot, std::uint32_t epoch, base::Byt
       {"epoch", epoch},
       {"salt", base::ToHex(salt)}};
   if (snapshot.facts.log) plain["log"] = LogToJson(*snapshot.facts.log);
+  if (snapshot.withdrawal) plain["withdrawal"] = base::ToHex(*snapshot.withdrawal);
   return DumpJson(plain);
 }
 
@@ -101,6 +102,9 @@ void ParsePlain(std::string_view text, SnapshotHead& head) {
     head.plain.kind = plain.at("kind").get<std::string>();
     head.plain.started = ToTime(plain.at("started_at"));
     if (plain.contains("log")) head.plain.log = LogFromJson(plain.at("log"));
+    if (plain.contains("withdrawal")) {
+      head.plain.withdrawal = DigestFromHex(plain.at("withdrawal"));
+    }
     head.plain.pack_count = ToNumber(plain.at("packs").at("count"));
     head.packs_digest = DigestFromHex(plain.at("packs").at("sha256"));
     head.epoch = ToU32(plain.at("epoch"));
@@ -255,6 +259,7 @@ Snapshot OpenSnapshot(const Keyring& keyring, const SnapshotHead& head, base::By
         snapshot.facts.started = head.plain.started;
         snapshot.facts.log = head.plain.log;
         snapshot.pack_count = head.plain.pack_count;
+        snapshot.withdrawal = head.plain.withdrawal;
         ParseSnapshotBody(base::AsText(body), snapshot);
         return snapshot;
       });

@@ -7,23 +7,13 @@
 #include "repo/key_object.h"
 #include "repo/lease.h"
 #include "repo/pack.h"
+#include "repo/pin.h"
+#include "repo/snapshot.h"
 #include "repo/snapshot_codec.h"
 
 namespace holdfast::repo {
 
 namespace {
-
-constexpr std::string_view kTombstoneSuffix = ".del";
-
-std::optional<BackupId> SnapshotId(std::string_view name) {
-  name.remove_prefix(kSnapshotsPrefix.size());
-  if (name.ends_with(kTombstoneSuffix)) name.remove_suffix(kTombstoneSuffix.size());
-  try {
-    return BackupId::Parse(name);
-  } catch (const base::Error&) {
-    return std::nullopt;
-  }
-}
 
 bool IsPackName(std::string_view name) {
   try {
@@ -48,12 +38,14 @@ void CheckByName(std::string_view name, base::ByteView contents) {
                             contents);
   }
   if (name.starts_with(kPrunePrefix)) {
-    if (name.ends_with(".done")) return (void)ParseExecutedMark(name, contents);
+    if (name.ends_with(kDoneSuffix)) return (void)ParseExecutedMark(name, contents);
     return (void)ParseCondemnedList(name, contents);
   }
-  // A tombstone says all by being there.
-  if (name.ends_with(kTombstoneSuffix)) return;
-  (void)ParsePackList(*SnapshotId(name), contents);
+  if (name.starts_with(kPinsPrefix)) return (void)ParsePin(name, contents);
+  const SnapshotName snapshot = *ParseSnapshotName(name);
+  // A tombstone says all by being there, and what is no writer's withdrawal withdraws nothing.
+  if (snapshot.what != SnapshotName::What::kSnapshot) return;
+  (void)ParsePackList(snapshot.id, contents);
 }
 
 }  // namespace
@@ -62,7 +54,8 @@ bool IsStoredName(std::string_view name) {
   if (name == kConfigObject) return true;
   if (name.starts_with(kPacksPrefix)) return IsPackName(name);
   if (name.starts_with(kKeysPrefix)) return KeyIdOf(name).has_value();
-  if (name.starts_with(kSnapshotsPrefix)) return SnapshotId(name).has_value();
+  if (name.starts_with(kSnapshotsPrefix)) return ParseSnapshotName(name).has_value();
+  if (name.starts_with(kPinsPrefix)) return PinnedBy(name).has_value();
   return name.starts_with(kLeasesPrefix) || name.starts_with(kPrunePrefix);
 }
 

@@ -6,6 +6,7 @@
 #include "repo/condemned.h"
 #include "repo/ids.h"
 #include "repo/lease.h"
+#include "repo/pin.h"
 #include "repo/testing/model_backup.h"
 
 namespace holdfast::repo {
@@ -80,9 +81,24 @@ TEST_F(StoredCheck, PassesTombstonesWhateverTheyHold) {
   EXPECT_EQ(ProblemOf("snapshots/shop/20261121T070000Z-4f2a.del", {}), std::nullopt);
 }
 
+TEST_F(StoredCheck, ReadsPins) {
+  const BackupId id = BackupId::Parse("shop/20261121T070000Z-4f2a");
+  PutPin(*repository_.memory, id, std::nullopt);
+  const std::string object = storage::ListAll(*repository_.memory, kPinsPrefix).at(0).name;
+  EXPECT_TRUE(IsStoredName(object));
+  EXPECT_EQ(ProblemOf(object, Contents(object)), std::nullopt);
+  EXPECT_TRUE(ProblemOf(object, base::AsBytes("{")));
+}
+
+TEST_F(StoredCheck, PassesWithdrawalsWhateverTheyHold) {
+  EXPECT_TRUE(IsStoredName("snapshots/shop/20261121T070000Z-4f2a.withdrawn"));
+  EXPECT_EQ(ProblemOf("snapshots/shop/20261121T070000Z-4f2a.withdrawn", {}), std::nullopt);
+}
+
 TEST_F(StoredCheck, KnowsNoOtherNames) {
-  for (const char* name : {"config2", "packs/00/x", "packs/x", "keys/", "snapshots/shop",
-                           "snapshots/shop/latest", "wal/shop/7/x"}) {
+  for (const char* name :
+       {"config2", "packs/00/x", "packs/x", "keys/", "snapshots/shop", "snapshots/shop/latest",
+        "pins/shop/20261121T070000Z-4f2a", "pins/shop/20261121T070000Z-4f2a/xx", "wal/shop/7/x"}) {
     EXPECT_FALSE(IsStoredName(name)) << name;
     EXPECT_EQ(ProblemOf(name, base::AsBytes("?")), std::nullopt) << name;
   }

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/time_text.h"
 #include "repo/snapshot_codec.h"
+#include "repo/withdrawal.h"
 #include "repo/writer_state.h"
 
 namespace holdfast::repo {
@@ -15,13 +17,10 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-// The snapshot is put within this time, on the store's clock, after the packs were looked at: far
-// less than prune waits between condemning a pack and deleting it.
-constexpr base::Duration kMaxCheckAge = std::chrono::minutes(15);
 constexpr int kMaxChecks = 3;
 
 LeaseDraft LeaseOf(const WriterOptions& options) {
-  LeaseDraft draft{.kind = "backup", .pins = {}, .log = options.log_start};
+  LeaseDraft draft{.kind = "backup", .pins = {}, .log = options.log_start, .backup = options.id};
   if (options.parent) draft.pins.push_back(*options.parent);
   return draft;
 }
@@ -87,9 +86,20 @@ void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView c
               fmt::format("there is another backup called {} already", id.ToString()));
 }
 
-void Withdraw(storage::Storage& storage, const BackupId& id, Error& why) {
+// Prune may have forgotten by now which packs it deleted before this backup began to be made.
+void CheckAge(storage::Storage& storage, const Lease& lease) {
+  const base::Duration age = storage.StoreTime() - lease.started();
+  if (age <= kLongestBackup) return;
+  throw Error(ErrorKind::kConflict,
+              fmt::format("this backup has been running for {}, longer than any may ({})",
+                          base::FormatDuration(age), base::FormatDuration(kLongestBackup)),
+              {"run the backup again: it stores only what is not there yet"});
+}
+
+void Withdraw(storage::Storage& storage, const BackupId& id, const WithdrawalSecret& secret,
+              Error& why) {
   try {
-    (void)storage.Put(TombstoneObject(id), {});
+    PutWithdrawal(storage, id, secret);
   } catch (const Error& error) {
     why.AddHint(fmt::format("backup {} is listed, but cannot be restored: delete it ({})",
                             id.ToString(), error.message()));
@@ -164,16 +174,19 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
   const std::scoped_lock lock(state.mutex);
   const std::vector<ShortPackId> packs = ShortIds(state.needed);
   const ChainEnd end = FindChainEnd(state.repository, id.source);
+  const WithdrawalSecret secret = WithdrawalSecret::New();
   const Snapshot snapshot{.id = id,
                           .facts = std::move(draft),
                           .sequence = end.sequence + 1,
                           .previous = end.digest,
+                          .withdrawal = secret.Digest(),
                           .pack_count = packs.size()};
   const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
 
   for (int checks = 1;; ++checks) {
     const base::Time begun = storage.StoreTime();
     CheckNeededPacks(storage, state.condemned, state.needed);
+    CheckAge(storage, *state.lease);
     if (storage.StoreTime() - begun <= kMaxCheckAge) break;
     if (checks == kMaxChecks) {
       throw Error(ErrorKind::kUnavailable, "looking at the repository's packs takes too long");
@@ -185,7 +198,7 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
     CheckNeededPacks(storage, state.condemned, state.needed);
   } catch (Error& error) {
     if (error.kind() == ErrorKind::kConflict) {
-      Withdraw(storage, id, error);
+      Withdraw(storage, id, secret, error);
     } else {
       error.AddContext(
           fmt::format("backup {} is published, but could not be checked once more", id.ToString()));
