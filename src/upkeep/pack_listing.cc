@@ -13,7 +13,8 @@ PackListing::PackListing(storage::Storage& storage) {
   storage.List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
     if (!repo::IsStoredName(object.name)) return;
     const std::string hex = object.name.substr(object.name.rfind('/') + 1);
-    packs_.push_back({.id = repo::PackId::FromHex(hex), .size = object.size});
+    packs_.push_back(
+        {.id = repo::PackId::FromHex(hex), .size = object.size, .modified = object.modified});
   });
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.h"
 #include "repo/ids.h"
 #include "storage/storage.h"
 
@@ -14,9 +15,10 @@ namespace holdfast::upkeep {
 struct ListedPack {
   repo::PackId id;
   std::uint64_t size = 0;
+  base::Time modified;  // on the store's clock
 };
 
-// 40 bytes for each pack. Objects under packs/ that are no packs are left out.
+// 48 bytes for each pack. Objects under packs/ that are no packs are left out.
 class PackListing {
  public:
   explicit PackListing(storage::Storage& storage);
