@@ -25,6 +25,7 @@ ROWS = [
     {"wal", "catalog"},
     {"repo", "pg", "mysql", "docker"},
     {"storage", "codec", "config"},
+    {"http"},
     {"base"},
 ]
 # What databases, containers and settings are must be readable without knowing a repository.
