@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "storage/directory_storage.h"
 
@@ -21,14 +23,48 @@ std::string_view DirectoryPath(std::string_view url) {
   return url.starts_with('/') ? url : std::string_view{};
 }
 
+http::ClientOptions HttpOptions(const OpenOptions& options) {
+  return {.ca_file = options.s3.ca_file,
+          .upload_limit = options.upload_limit,
+          .download_limit = options.download_limit,
+          .stop = options.stop};
+}
+
+// The services that give credentials out are near, and asked for little.
+http::ClientOptions ServiceHttpOptions(const OpenOptions& options) {
+  return {.connect_timeout = std::chrono::seconds(2),
+          .stall_timeout = std::chrono::seconds(10),
+          .ca_file = options.s3.ca_file,
+          .stop = options.stop};
+}
+
 }  // namespace
 
+std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options) {
+  const S3Options& s3 = options.s3;
+  base::Clock& clock = *options.clock;
+  auto sources = AwsCredentialSources(
+      s3.credentials, std::make_shared<http::Client>(ServiceHttpOptions(options)), clock);
+  auto client = std::make_unique<S3Client>(
+      S3ClientOptions{.location = ParseS3Url(url),
+                      .endpoint = ParseEndpoint(s3.endpoint),
+                      .region = s3.region,
+                      .style = s3.style},
+      std::make_shared<http::Client>(HttpOptions(options)),
+      std::make_shared<AwsCredentialChain>(std::move(sources), clock), clock);
+  return std::make_unique<S3Storage>(std::move(client), s3.put, clock);
+}
+
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options) {
+  if (url.starts_with(kS3Scheme)) {
+    return std::make_unique<RetryingStorage>(OpenS3(url, options), *options.clock, options.retry,
+                                             options.stop);
+  }
   const std::string_view path = DirectoryPath(url);
   if (path.empty()) {
-    throw base::Error(base::ErrorKind::kUsage,
-                      fmt::format("\"{}\" is not a place for objects", url),
-                      {"write an absolute path, like /srv/backup or file:///srv/backup"});
+    throw base::Error(
+        base::ErrorKind::kUsage, fmt::format("\"{}\" is not a place for objects", url),
+        {"write an absolute path, like /srv/backup or file:///srv/backup, or s3://bucket/prefix"});
   }
   return std::make_unique<DirectoryStorage>(base::Path(path),
                                             DirectoryOptions{.create = options.create});

@@ -2,20 +2,49 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
 #include <string_view>
 
+#include "base/file.h"
+#include "base/rate_limit.h"
+#include "storage/aws_sources.h"
+#include "storage/retrying_storage.h"
+#include "storage/s3_put.h"
+#include "storage/s3_storage.h"
+#include "storage/s3_url.h"
 #include "storage/storage.h"
 
 namespace holdfast::storage {
 
-struct OpenOptions {
-  // Create the directory when it is missing (init); otherwise a missing one is Error(kNotFound): an
-  // unmounted disk must not look like an empty repository.
-  bool create = false;
+struct S3Options {
+  std::string endpoint{};  // as ParseEndpoint takes it
+  std::string region{};    // empty: the endpoint's, or found out
+  AddressStyle style = AddressStyle::kAuto;
+  std::optional<base::Path> ca_file{};
+  AwsCredentialOptions credentials{};
+  S3PutOptions put{};
 };
 
-// "file:///absolute/path" or a plain absolute path. Throws Error(kUsage) for a scheme it does not
-// know.
+struct OpenOptions {
+  // Create the directory when it is missing (init); otherwise a missing one is Error(kNotFound): an
+  // unmounted disk must not look like an empty repository. Buckets are never created.
+  bool create = false;
+  // Needed for places over a network; must outlive the storage.
+  base::Clock* clock = nullptr;
+  S3Options s3{};
+  RetryOptions retry{};
+  std::shared_ptr<base::RateLimit> upload_limit{};
+  std::shared_ptr<base::RateLimit> download_limit{};
+  std::stop_token stop{};
+};
+
+// "file:///absolute/path", a plain absolute path, or "s3://bucket/prefix". Nothing is asked of a
+// bucket yet. Throws Error(kUsage) for a URL or options of no use.
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options);
+
+// Without what repeats and limits: for looking at how the store behaves.
+std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options);
 
 }  // namespace holdfast::storage
