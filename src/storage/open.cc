@@ -52,14 +52,13 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
                       .style = s3.style},
       std::make_shared<http::Client>(HttpOptions(options)),
       std::make_shared<AwsCredentialChain>(std::move(sources), clock), clock);
-  return std::make_unique<S3Storage>(std::move(client), s3.put, clock);
+  return std::make_unique<S3Storage>(
+      std::move(client),
+      S3StorageOptions{.put = s3.put, .retry = options.retry, .stop = options.stop}, clock);
 }
 
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options) {
-  if (url.starts_with(kS3Scheme)) {
-    return std::make_unique<RetryingStorage>(OpenS3(url, options), *options.clock, options.retry,
-                                             options.stop);
-  }
+  if (url.starts_with(kS3Scheme)) return OpenS3(url, options);
   const std::string_view path = DirectoryPath(url);
   if (path.empty()) {
     throw base::Error(

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/rate_limit.h"
 #include "storage/aws_sources.h"
-#include "storage/retrying_storage.h"
+#include "storage/retry.h"
 #include "storage/s3_put.h"
 #include "storage/s3_storage.h"
 #include "storage/s3_url.h"
@@ -44,7 +44,7 @@ struct OpenOptions {
 // bucket yet. Throws Error(kUsage) for a URL or options of no use.
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options);
 
-// Without what repeats and limits: for looking at how the store behaves.
+// The same for "s3://..." only: for looking at how the store behaves.
 std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options);
 
 }  // namespace holdfast::storage

@@ -65,9 +65,10 @@ base::Time TimeOf(const char* text) {
 
 class Lister {
  public:
-  Lister(S3Client& client, const S3ListOptions& options,
+  Lister(S3Client& client, Retrier& retrier, const S3ListOptions& options,
          const std::function<void(const ObjectInfo&)>& visit)
       : client_(client),
+        retrier_(retrier),
         options_(options),
         visit_(visit),
         prefix_(client.location().prefix),
@@ -97,10 +98,12 @@ class Lister {
     } else if (!last_.empty()) {
       request.query.emplace_back("start-after", last_);
     }
-    const http::Response response = client_.Send(request);
-    if (response.status != 200) throw client_.Failure(response, request, "s3:ListBucket");
-    return base::WithContext([&] { return client_.Describe(""); },
-                             [&] { return ParseS3Page(response.body); });
+    return retrier_.Run([&] {
+      const http::Response response = client_.Send(request);
+      if (response.status != 200) throw client_.Failure(response, request, "s3:ListBucket");
+      return base::WithContext([&] { return client_.Describe(""); },
+                               [&] { return ParseS3Page(response.body); });
+    });
   }
 
   void Take(ObjectInfo object) {
@@ -121,6 +124,7 @@ class Lister {
   }
 
   S3Client& client_;
+  Retrier& retrier_;
   const S3ListOptions& options_;
   const std::function<void(const ObjectInfo&)>& visit_;
   const std::string& prefix_;
@@ -155,9 +159,9 @@ S3Page ParseS3Page(base::ByteView xml) {
   return page;
 }
 
-void ListS3(S3Client& client, const S3ListOptions& options,
+void ListS3(S3Client& client, Retrier& retrier, const S3ListOptions& options,
             const std::function<void(const ObjectInfo&)>& visit) {
-  Lister(client, options, visit).Run();
+  Lister(client, retrier, options, visit).Run();
 }
 
 }  // namespace holdfast::storage

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/retry.h"
 #include "storage/s3_client.h"
 #include "storage/storage.h"
 
@@ -27,9 +28,10 @@ struct S3ListOptions {
   unsigned page_size = 1000;  // the store may give less
 };
 
-// As Storage::List: what is no name of an object is somebody else's, and is passed over.
-// Error(kCorrupt) for a store that lists in another order than that of bytes.
-void ListS3(S3Client& client, const S3ListOptions& options,
+// As Storage::List, each page for itself repeated where that helps: what is no name of an object is
+// somebody else's, and is passed over. Error(kCorrupt) for a store that lists in another order than
+// that of bytes.
+void ListS3(S3Client& client, Retrier& retrier, const S3ListOptions& options,
             const std::function<void(const ObjectInfo&)>& visit);
 
 }  // namespace holdfast::storage

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/time_text.h"
 #include "storage/aws_digest.h"
 
@@ -20,6 +21,7 @@ constexpr std::uint64_t kMinClassBytes = 128 * base::kKiB;
 // What is put twice to learn is no larger than this.
 constexpr std::uint64_t kMostToLearnFrom = 64 * base::kKiB;
 constexpr std::string_view kAction = "s3:PutObject";
+constexpr std::string_view kMarkHeader = "x-amz-meta-holdfast-put";
 
 // 412 is the answer; some servers of old say 304.
 bool SaysAlreadyThere(int status) { return status == 412 || status == 304; }
@@ -32,9 +34,13 @@ std::string LockedUntil(base::Time now, unsigned days) {
 
 }  // namespace
 
-S3Putter::S3Putter(S3Client& client, S3PutOptions options, base::Clock& clock,
-                   std::function<bool(std::string_view)> exists)
-    : client_(client), options_(std::move(options)), clock_(clock), exists_(std::move(exists)) {}
+S3Putter::S3Putter(S3Client& client, S3PutOptions options, base::Clock& clock, Retrier& retrier,
+                   LookUp look_up)
+    : client_(client),
+      options_(std::move(options)),
+      clock_(clock),
+      retrier_(retrier),
+      look_up_(std::move(look_up)) {}
 
 PutOutcome S3Putter::Put(std::string_view name, base::ByteView contents) {
   CheckName(name);
@@ -43,18 +49,28 @@ PutOutcome S3Putter::Put(std::string_view name, base::ByteView contents) {
                 fmt::format("{} is larger than an object of S3 may be", client_.Describe(name)));
   }
   const PutIfAbsent known = put_if_absent_;
-  if (known != PutIfAbsent::kHonoured && Exists(name)) return PutOutcome::kAlreadyThere;
-  const PutOutcome outcome = SendUntilUnderstood(name, contents);
-  if (known == PutIfAbsent::kUnknown && outcome == PutOutcome::kStored) Learn(name, contents);
-  return outcome;
+  if (known != PutIfAbsent::kHonoured && Look(name)) return PutOutcome::kAlreadyThere;
+  const Draft draft{.name = name, .contents = contents, .mark = base::RandomHex(8)};
+  const PutOutcome outcome = Send(draft);
+  if (outcome == PutOutcome::kStored) {
+    if (known == PutIfAbsent::kUnknown) Learn(draft);
+    return outcome;
+  }
+  const auto there = Look(name);
+  const std::string* mark = there ? http::Find(*there, kMarkHeader) : nullptr;
+  return mark != nullptr && *mark == draft.mark ? PutOutcome::kStored : outcome;
 }
 
-PutOutcome S3Putter::SendUntilUnderstood(std::string_view name, base::ByteView contents) {
+PutOutcome S3Putter::Send(const Draft& draft) {
+  return retrier_.Run([&] { return SendUntilUnderstood(draft); });
+}
+
+PutOutcome S3Putter::SendUntilUnderstood(const Draft& draft) {
   while (true) {
     const S3Request request{.method = "PUT",
-                            .key = std::string(name),
-                            .headers = HeadersFor(name, contents),
-                            .body = contents};
+                            .key = std::string(draft.name),
+                            .headers = HeadersFor(draft),
+                            .body = draft.contents};
     const http::Response response = client_.Send(request);
     if (response.status >= 200 && response.status < 300) return PutOutcome::kStored;
     if (SaysAlreadyThere(response.status)) {
@@ -78,10 +94,10 @@ bool S3Putter::Adapt(const S3Failure& failure) {
 }
 
 // What was just put is put again: the same bytes, should they be taken.
-void S3Putter::Learn(std::string_view name, base::ByteView contents) {
-  if (contents.size() > kMostToLearnFrom || no_condition_) return;
+void S3Putter::Learn(const Draft& draft) {
+  if (draft.contents.size() > kMostToLearnFrom || no_condition_) return;
   try {
-    if (SendUntilUnderstood(name, contents) == PutOutcome::kStored) {
+    if (SendUntilUnderstood(draft) == PutOutcome::kStored) {
       put_if_absent_ = PutIfAbsent::kIgnored;
     }
   } catch (const Error&) {
@@ -89,20 +105,21 @@ void S3Putter::Learn(std::string_view name, base::ByteView contents) {
   }
 }
 
-// A host that may only add may not look either; then the store's refusal is all there is.
-bool S3Putter::Exists(std::string_view name) const {
+std::optional<http::Headers> S3Putter::Look(std::string_view name) const {
   try {
-    return exists_(name);
+    return look_up_(name);
   } catch (const Error& error) {
+    // A host that may only add: then the store's own refusal is all there is.
     if (error.kind() != ErrorKind::kDenied) throw;
-    return false;
+    return std::nullopt;
   }
 }
 
-http::Headers S3Putter::HeadersFor(std::string_view name, base::ByteView contents) const {
-  http::Headers headers = {{"Content-Type", "application/octet-stream"}};
+http::Headers S3Putter::HeadersFor(const Draft& draft) const {
+  http::Headers headers = {{"Content-Type", "application/octet-stream"},
+                           {std::string(kMarkHeader), draft.mark}};
   if (!no_condition_) headers.push_back({"If-None-Match", "*"});
-  if (!options_.storage_class.empty() && contents.size() >= kMinClassBytes) {
+  if (!options_.storage_class.empty() && draft.contents.size() >= kMinClassBytes) {
     headers.push_back({"x-amz-storage-class", options_.storage_class});
   }
   if (!options_.server_side_encryption.empty()) {
@@ -111,8 +128,8 @@ http::Headers S3Putter::HeadersFor(std::string_view name, base::ByteView content
   if (!options_.kms_key_id.empty()) {
     headers.push_back({"x-amz-server-side-encryption-aws-kms-key-id", options_.kms_key_id});
   }
-  AddLock(name, headers);
-  AddChecksum(contents, IsLocked(name), headers);
+  AddLock(draft.name, headers);
+  AddChecksum(draft.contents, IsLocked(draft.name), headers);
   return headers;
 }
 

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "storage/retry.h"
 #include "storage/s3_client.h"
 #include "storage/storage.h"
 
@@ -45,32 +47,41 @@ enum class PutIfAbsent {
 // Thread-safe.
 class S3Putter {
  public:
-  // `exists` looks whether an object is there; all must outlive the putter.
-  S3Putter(S3Client& client, S3PutOptions options, base::Clock& clock,
-           std::function<bool(std::string_view)> exists);
+  // All must outlive the putter. `look_up` asks for an object's headers; empty when it is absent.
+  using LookUp = std::function<std::optional<http::Headers>(std::string_view)>;
+  S3Putter(S3Client& client, S3PutOptions options, base::Clock& clock, Retrier& retrier,
+           LookUp look_up);
 
-  // As Storage::Put. The first small object of a process is put a second time where it is not
-  // known yet what the store does with that.
+  // As Storage::Put. Each put leaves a mark of its own with the object, so that a request that was
+  // carried out twice, by a retry or by the network, is known as one's own. The first small object
+  // of a process is put a second time where it is not known yet what the store does with that.
   PutOutcome Put(std::string_view name, base::ByteView contents);
 
   PutIfAbsent put_if_absent() const { return put_if_absent_; }
 
  private:
-  enum class Answer { kStored, kAlreadyThere };
+  struct Draft {
+    std::string_view name;
+    base::ByteView contents;
+    std::string mark;
+  };
 
-  PutOutcome SendUntilUnderstood(std::string_view name, base::ByteView contents);
-  http::Headers HeadersFor(std::string_view name, base::ByteView contents) const;
+  PutOutcome Send(const Draft& draft);
+  PutOutcome SendUntilUnderstood(const Draft& draft);
+  http::Headers HeadersFor(const Draft& draft) const;
   void AddLock(std::string_view name, http::Headers& headers) const;
   void AddChecksum(base::ByteView contents, bool locked, http::Headers& headers) const;
   bool IsLocked(std::string_view name) const;
   bool Adapt(const S3Failure& failure);
-  void Learn(std::string_view name, base::ByteView contents);
-  bool Exists(std::string_view name) const;
+  void Learn(const Draft& draft);
+  // The headers of the object; empty also when they may not be looked at.
+  std::optional<http::Headers> Look(std::string_view name) const;
 
   S3Client& client_;
   S3PutOptions options_;
   base::Clock& clock_;
-  std::function<bool(std::string_view)> exists_;
+  Retrier& retrier_;
+  LookUp look_up_;
   std::atomic<PutIfAbsent> put_if_absent_ = PutIfAbsent::kUnknown;
   std::atomic<bool> no_condition_ = false;  // the store does not know the header at all
   std::atomic<bool> wants_md5_ = false;

@@ -62,6 +62,7 @@ std::string ByteRange::ToHeader() const {
 }
 
 base::Bytes CutRange(const ByteRange& range, http::Response response) {
+  if (response.status == 416) return {};  // it begins behind the end
   base::Bytes body = std::move(response.body);
   if (response.status == 200) {  // a store that knows no ranges sends everything
     const std::uint64_t begin = std::min<std::uint64_t>(range.offset, body.size());

@@ -19,8 +19,9 @@ struct ByteRange {
   std::string ToHeader() const;
 };
 
-// The part of an object that an answer (200 or 206) to a request for `range` holds, clipped at the
-// object's end. Error(kUnavailable) when the answer is of another part, or shorter than it says.
+// The part of an object that an answer (200, 206 or 416) to a request for `range` holds, clipped at
+// the object's end. Error(kUnavailable) when the answer is of another part, or shorter than it
+// says.
 base::Bytes CutRange(const ByteRange& range, http::Response response);
 
 // The whole object's size by an answer (200, 206 or 416) to a request for a part of it; empty when

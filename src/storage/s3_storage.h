@@ -3,13 +3,21 @@
 
 #include <memory>
 
+#include "storage/retry.h"
 #include "storage/s3_client.h"
 #include "storage/s3_put.h"
 #include "storage/storage.h"
 
 namespace holdfast::storage {
 
-// The object "a/b" is the key PREFIX/a/b. Each request is tried once: RetryingStorage repeats.
+struct S3StorageOptions {
+  S3PutOptions put{};
+  RetryOptions retry{};
+  std::stop_token stop{};
+};
+
+// The object "a/b" is the key PREFIX/a/b. Each single request is repeated as `retry` says, so that
+// what became of a put or a remove is known exactly, not guessed from a repetition of the whole.
 //
 // Objects are put with one PutObject, which S3 ends at 5 GiB (Error(kInternal) above that). A store
 // that takes no If-None-Match is looked at before each put instead; then, and only then, of two
@@ -24,7 +32,7 @@ namespace holdfast::storage {
 class S3Storage final : public Storage {
  public:
   // `clock` must outlive the storage.
-  S3Storage(std::unique_ptr<S3Client> client, S3PutOptions options, base::Clock& clock);
+  S3Storage(std::unique_ptr<S3Client> client, S3StorageOptions options, base::Clock& clock);
 
   [[nodiscard]] PutOutcome Put(std::string_view name, base::ByteView contents) override;
   std::optional<base::Bytes> Get(std::string_view name) override;
@@ -38,11 +46,14 @@ class S3Storage final : public Storage {
   StorageTraits traits() const override;
 
   S3Client& client() { return *client_; }
+  Retrier& retrier() { return retrier_; }
 
  private:
+  std::optional<http::Headers> Look(std::string_view name);
   bool MayExist(std::string_view name);
 
   std::unique_ptr<S3Client> client_;
+  Retrier retrier_;
   S3Putter putter_;
 };
 
