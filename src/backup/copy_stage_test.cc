@@ -7,6 +7,7 @@
 #include "backup/testing/memory_cluster.h"
 #include "base/error.h"
 #include "base/testing/manual_clock.h"
+#include "repo/damage_mark.h"
 #include "repo/snapshot.h"
 #include "storage/memory_storage.h"
 #include "storage/testing/faulty_storage.h"
@@ -308,6 +309,20 @@ TEST_F(DamagedParent, IsStoredAgainAsAWholeWhenAllOfItIsLost) {
   for (const auto& [object, contents] : packs) (void)faulty->Remove(object);
   EXPECT_EQ(ReadBack(BackUp(parent)), cluster.files());
   EXPECT_FALSE(warnings.empty());
+}
+
+TEST_F(DamagedParent, IsStoredAgainWhereAVerificationFoundItDamaged) {
+  for (const auto& [object, contents] : packs) {
+    // In the frames: nothing but reading all of it finds that.
+    base::Bytes altered = contents;
+    altered[repo::kPackHeaderSize + 3] ^= 1;
+    Replace(object, altered);
+    const repo::PackId id = repo::PackId::FromHex(object.substr(object.rfind('/') + 1));
+    repo::MarkDamaged(*faulty, repo::ShortPackId::Of(id));
+    ExpectHealed(object);
+    Replace(object, contents);
+    (void)faulty->Remove(repo::DamageMarkObject(repo::ShortPackId::Of(id)));
+  }
 }
 
 // Neither lost nor damaged as far as anyone knows: no reason to store it again.

@@ -1,5 +1,7 @@
 #include "backup/parent_pages.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <variant>
@@ -15,10 +17,18 @@ bool ReusablePacks::Use(const repo::PackId& pack) {
 bool ReusablePacks::IsUsable(const repo::PackId& pack) {
   const auto found = known_.find(pack);
   if (found != known_.end()) return found->second;
-  const bool usable =
-      !writer_.IsCondemned(pack) && losses_.CanRead(pack, [&] { (void)frames_.Footer(pack); });
+  const bool usable = !writer_.IsCondemned(pack) && IsSound(pack);
   known_.emplace(pack, usable);
   return usable;
+}
+
+// As far as can be told without reading all of it.
+bool ReusablePacks::IsSound(const repo::PackId& pack) {
+  if (writer_.IsMarkedDamaged(pack)) {
+    losses_.Add(pack, fmt::format("pack {} was found damaged by a verification", pack.ToHex()));
+    return false;
+  }
+  return losses_.CanRead(pack, [&] { (void)frames_.Footer(pack); });
 }
 
 bool ReusablePacks::UseAll(const repo::PageMap& map) {

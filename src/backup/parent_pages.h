@@ -21,8 +21,8 @@ class ReusablePacks {
  public:
   ReusablePacks(repo::Writer& writer, repo::FrameReader& frames, ParentLosses& losses)
       : writer_(writer), frames_(frames), losses_(losses) {}
-  // False when what the pack holds must be stored again: it is condemned, or it is not there, or
-  // not the one it should be.
+  // False when what the pack holds must be stored again: it is condemned, or was found damaged, or
+  // is not there, or not the one it should be.
   bool Use(const repo::PackId& pack);
   // All or none.
   bool UseAll(const repo::PageMap& map);
@@ -30,6 +30,7 @@ class ReusablePacks {
 
  private:
   bool IsUsable(const repo::PackId& pack);
+  bool IsSound(const repo::PackId& pack);
 
   repo::Writer& writer_;
   repo::FrameReader& frames_;

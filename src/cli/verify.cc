@@ -19,6 +19,7 @@ namespace {
 struct Options {
   std::string source;
   upkeep::VerifyLevel level = upkeep::VerifyLevel::kData;
+  bool no_marks = false;
 };
 
 nlohmann::json DamageJson(const upkeep::Damage& damage) {
@@ -43,9 +44,10 @@ void PrintDamage(std::ostream& out, const upkeep::Damage& damage) {
 int Verify(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);
   const repo::Repository repository = OpenRepository(session, settings);
-  const upkeep::VerifyResult result =
-      upkeep::Verify(repository, {.level = options.level, .source = options.source},
-                     session.reporter(), session.stop());
+  const upkeep::VerifyResult result = upkeep::Verify(
+      repository, {.level = options.level, .source = options.source, .mark = !options.no_marks},
+      session.reporter(), session.stop());
+  for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
   if (session.json()) {
     nlohmann::json damages = nlohmann::json::array();
     for (const upkeep::Damage& damage : result.damages) damages.push_back(DamageJson(damage));
@@ -53,9 +55,17 @@ int Verify(Session& session, const Options& options) {
                        {"backups", result.backups},
                        {"objects", result.objects},
                        {"bytes", result.bytes},
-                       {"damages", std::move(damages)}});
+                       {"damages", std::move(damages)},
+                       {"marked", result.marked},
+                       {"warnings", result.warnings}});
   } else {
     for (const upkeep::Damage& damage : result.damages) PrintDamage(session.out(), damage);
+    if (result.marked > 0) {
+      session.out() << fmt::format(
+          "{} packs are marked: the next backup stores again what they hold and the source still "
+          "has\n",
+          result.marked);
+    }
     session.out() << fmt::format("{} backups, {} objects, {} checked: {}\n", result.backups,
                                  result.objects, base::FormatBytes(result.bytes),
                                  result.damages.empty()
@@ -84,6 +94,8 @@ Command VerifyCommand() {
                            "pack is bit for bit what was written; data: every page opens")
                 ->transform(CLI::CheckedTransformer(levels))
                 ->default_str("data");
+            app.add_flag("--no-marks", options->no_marks,
+                         "Write nothing: later backups may build on what is found damaged");
             return [options](Session& session) { return Verify(session, *options); };
           }};
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "repo/condemned.h"
 #include "repo/config_object.h"
+#include "repo/damage_mark.h"
 #include "repo/ids.h"
 #include "repo/key_object.h"
 #include "repo/lease.h"
@@ -37,6 +38,7 @@ void CheckByName(std::string_view name, base::ByteView contents) {
     return (void)ParseLease({.name = std::string(name), .size = contents.size(), .modified = {}},
                             contents);
   }
+  if (name.starts_with(kDamagedPrefix)) return;  // says all by being there, as a tombstone does
   if (name.starts_with(kPrunePrefix)) {
     if (name.ends_with(kDoneSuffix)) return (void)ParseExecutedMark(name, contents);
     return (void)ParseCondemnedList(name, contents);
@@ -56,6 +58,7 @@ bool IsStoredName(std::string_view name) {
   if (name.starts_with(kKeysPrefix)) return KeyIdOf(name).has_value();
   if (name.starts_with(kSnapshotsPrefix)) return ParseSnapshotName(name).has_value();
   if (name.starts_with(kPinsPrefix)) return PinnedBy(name).has_value();
+  if (name.starts_with(kDamagedPrefix)) return ParseDamageMark(name).has_value();
   return name.starts_with(kLeasesPrefix) || name.starts_with(kPrunePrefix);
 }
 

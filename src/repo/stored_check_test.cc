@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "repo/condemned.h"
+#include "repo/damage_mark.h"
 #include "repo/ids.h"
 #include "repo/lease.h"
 #include "repo/pin.h"
@@ -95,10 +96,18 @@ TEST_F(StoredCheck, PassesWithdrawalsWhateverTheyHold) {
   EXPECT_EQ(ProblemOf("snapshots/shop/20261121T070000Z-4f2a.withdrawn", {}), std::nullopt);
 }
 
+TEST_F(StoredCheck, PassesMarksOfDamageWhateverTheyHold) {
+  const std::string mark = DamageMarkObject({.bytes = {0xab, 0xcd}});
+  EXPECT_EQ(mark, "damaged/abcd0000000000000000000000000000");
+  EXPECT_TRUE(IsStoredName(mark));
+  EXPECT_EQ(ProblemOf(mark, base::AsBytes("?")), std::nullopt);
+}
+
 TEST_F(StoredCheck, KnowsNoOtherNames) {
   for (const char* name :
        {"config2", "packs/00/x", "packs/x", "keys/", "snapshots/shop", "snapshots/shop/latest",
-        "pins/shop/20261121T070000Z-4f2a", "pins/shop/20261121T070000Z-4f2a/xx", "wal/shop/7/x"}) {
+        "pins/shop/20261121T070000Z-4f2a", "pins/shop/20261121T070000Z-4f2a/xx", "wal/shop/7/x",
+        "damaged/abcd", "damaged/ABCD0000000000000000000000000000"}) {
     EXPECT_FALSE(IsStoredName(name)) << name;
     EXPECT_EQ(ProblemOf(name, base::AsBytes("?")), std::nullopt) << name;
   }

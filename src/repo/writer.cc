@@ -68,6 +68,18 @@ ChainEnd FindChainEnd(const Repository& repository, std::string_view source) {
   return end;
 }
 
+// A verification may have found what this backup was built on meanwhile.
+void CheckDamageMarks(storage::Storage& storage, DamagedPacks& damaged, const NeededPacks& needed) {
+  damaged.Refresh(storage);
+  for (const auto& [pack, size] : needed) {
+    if (!damaged.Contains(pack)) continue;
+    throw Error(
+        ErrorKind::kConflict,
+        fmt::format("pack {}, which this backup needs, was found damaged meanwhile", pack.ToHex()),
+        {"run the backup again: it will store that content anew"});
+  }
+}
+
 std::vector<ShortPackId> ShortIds(const NeededPacks& needed) {
   std::vector<ShortPackId> ids;
   ids.reserve(needed.size());
@@ -130,6 +142,7 @@ Writer::Writer(const Repository& repository, WriterOptions options)
   state_->lease.emplace(repository, LeaseOf(state_->options));
   if (state_->options.parent) CheckParent(storage, *state_->options.parent);
   state_->condemned.Refresh(storage);
+  state_->damaged.Refresh(storage);
 }
 
 Writer::~Writer() = default;
@@ -154,12 +167,20 @@ void Writer::Use(const PackId& pack) {
   if (state_->condemned.Contains(pack)) {
     throw Error(ErrorKind::kConflict, fmt::format("pack {} is condemned", pack.ToHex()));
   }
+  if (state_->damaged.Contains(pack)) {
+    throw Error(ErrorKind::kConflict, fmt::format("pack {} is damaged", pack.ToHex()));
+  }
   state_->needed.emplace(pack, std::nullopt);
 }
 
 bool Writer::IsCondemned(const PackId& pack) const {
   const std::scoped_lock lock(state_->mutex);
   return state_->condemned.Contains(pack);
+}
+
+bool Writer::IsMarkedDamaged(const PackId& pack) const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->damaged.Contains(pack);
 }
 
 Snapshot Writer::Commit(SnapshotDraft draft) {
@@ -183,6 +204,7 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
                           .pack_count = packs.size()};
   const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
 
+  CheckDamageMarks(storage, state.damaged, state.needed);
   for (int checks = 1;; ++checks) {
     const base::Time begun = storage.StoreTime();
     CheckNeededPacks(storage, state.condemned, state.needed);

@@ -111,14 +111,16 @@ class Writer {
   // Renews the lease when it is due. Call it now and then from any thread.
   void KeepAlive();
   // A pack of earlier backups that this one refers to; own packs count without it. Thread-safe.
-  // Error(kConflict) when it is condemned.
+  // Error(kConflict) when it is condemned, or marked as damaged.
   void Use(const PackId& pack);
-  // Must what lies in this pack be stored again? As of when the writer was made. Thread-safe.
+  // Must what lies in this pack be stored again, because it is to be deleted, or because it was
+  // found damaged? As of when the writer was made. Thread-safe.
   bool IsCondemned(const PackId& pack) const;
+  bool IsMarkedDamaged(const PackId& pack) const;
 
   // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks
   // once more. The draft's pack list, sequence and previous hash are filled in here.
-  // Error(kConflict) when a pack is condemned or gone: nothing is published.
+  // Error(kConflict) when a pack is condemned, gone or marked as damaged: nothing is published.
   Snapshot Commit(SnapshotDraft draft);
 
  private:

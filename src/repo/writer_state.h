@@ -6,6 +6,7 @@
 
 #include "repo/commit_check.h"
 #include "repo/condemned.h"
+#include "repo/damage_mark.h"
 #include "repo/lease.h"
 #include "repo/writer.h"
 
@@ -24,6 +25,7 @@ struct Writer::State {
 
   mutable std::mutex mutex;  // guards the following
   CondemnedPacks condemned;
+  DamagedPacks damaged;
   NeededPacks needed;
   WriterStats stats;
 

@@ -10,6 +10,7 @@
 #include "codec/hash.h"
 #include "repo/condemned.h"
 #include "repo/content_store.h"
+#include "repo/damage_mark.h"
 #include "repo/lease.h"
 #include "repo/testing/model_backup.h"
 
@@ -167,6 +168,28 @@ TEST(Writer, StoresAgainWhatLiesInCondemnedPacks) {
   EXPECT_GE(second.stats.bytes_stored, first.stats.bytes_stored / 2);
 }
 
+TEST(Writer, StoresAgainWhatLiesInPacksThatAreMarkedAsDamaged) {
+  TestRepository test;
+  const ModelBackup first = WriteModel(test.repository(), Id(1), FirstModel());
+  const std::vector<ShortPackId> packs = ReadPackList(*test.memory, Id(1));
+  for (const ShortPackId& pack : packs) MarkDamaged(*test.memory, pack);
+  const ModelBackup second = WriteModel(test.repository(), Id(2), SecondModel(),
+                                        ModelParent{first.snapshot, FirstModel()});
+  const std::vector<ShortPackId> of_second = ReadPackList(*test.memory, Id(2));
+  for (const ShortPackId& pack : packs) {
+    EXPECT_EQ(std::ranges::count(of_second, pack), 0) << base::ToHex(pack.bytes);
+  }
+  ExpectAllReadable(test, {{Id(1), FirstModel()}, {Id(2), SecondModel()}});
+  EXPECT_GE(second.stats.bytes_stored, first.stats.bytes_stored / 2);
+}
+
+TEST(Writer, StopsWhenMarksOfDamageCannotBeListed) {
+  TestRepository test;
+  test.faulty->Inject({.verb = Verb::kList, .prefix = std::string(kDamagedPrefix)});
+  EXPECT_EQ(KindThrownBy([&] { (void)WriteModel(test.repository(), Id(1), FirstModel()); }),
+            base::ErrorKind::kUnavailable);
+}
+
 // Whoever executes the same list at the same time may have looked when nothing needed them.
 TEST(Writer, DoesNotBuildOnWhatAnExecutedListSpared) {
   TestRepository test;
@@ -234,6 +257,15 @@ TEST(WriterCommit, PublishesNothingWhenAPackWasCondemnedMeanwhile) {
   TestRepository test;
   Ready ready(test, test.repository());
   Condemn(*test.memory, {ShortPackId::Of(ready.pack)});
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kConflict);
+  EXPECT_TRUE(storage::ListAll(*test.memory, kSnapshotsPrefix).empty());
+}
+
+TEST(WriterCommit, PublishesNothingWhenAPackWasMarkedAsDamagedMeanwhile) {
+  TestRepository test;
+  Ready ready(test, test.repository());
+  MarkDamaged(*test.memory, ShortPackId::Of(ready.pack));
   EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
             base::ErrorKind::kConflict);
   EXPECT_TRUE(storage::ListAll(*test.memory, kSnapshotsPrefix).empty());

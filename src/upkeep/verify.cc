@@ -14,6 +14,7 @@
 #include "upkeep/backup_packs.h"
 #include "upkeep/damage_log.h"
 #include "upkeep/file_check.h"
+#include "upkeep/mark_packs.h"
 #include "upkeep/other_objects.h"
 #include "upkeep/pack_check.h"
 #include "upkeep/pack_listing.h"
@@ -107,11 +108,19 @@ SweptTotals SweepObjects(const Common& common, std::vector<storage::ObjectInfo> 
 }
 
 VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTotals& totals) {
-  return {.backups = backups,
-          .objects = totals.objects,
-          .bytes = totals.bytes,
-          .damages = WithoutRemoved(common.storage, common.options.source, common.log.Take()),
-          .oddities = common.log.TakeOddities()};
+  VerifyResult result{
+      .backups = backups,
+      .objects = totals.objects,
+      .bytes = totals.bytes,
+      .damages = WithoutRemoved(common.storage, common.options.source, common.log.Take()),
+      .oddities = common.log.TakeOddities(),
+      .warnings = {}};
+  if (common.options.mark && ReadsEveryByte(common.options.level)) {
+    Marking marking = MarkPacks(common.storage, result.damages);
+    result.marked = marking.marked;
+    result.warnings = std::move(marking.warnings);
+  }
+  return result;
 }
 
 // A snapshot whose record does not open takes the whole backup with it.

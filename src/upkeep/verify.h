@@ -49,12 +49,18 @@ struct VerifyResult {
   std::uint64_t bytes = 0;
   std::vector<Damage> damages;   // ascending by object
   std::vector<Oddity> oddities;  // ascending by object
+  std::uint64_t marked = 0;      // packs on which no backup builds from now on
+  std::vector<std::string> warnings;
 };
 
 struct VerifyOptions {
   VerifyLevel level = VerifyLevel::kData;
   std::string source = {};  // empty: all
   int jobs = 2;
+  // Mark packs that are altered, where every byte is read (kPacks, kData): the next backup then
+  // stores again what they hold, as far as the source still has it. It is the only thing that a
+  // verification writes; where that fails it is a warning.
+  bool mark = false;
 };
 
 // Damage is reported, not thrown. Errors are thrown when something cannot be looked at at all. What

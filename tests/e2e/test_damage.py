@@ -127,6 +127,74 @@ def test_packs_that_were_exchanged_are_found_and_never_restored_from(scene):
     scene.restore()
 
 
+def backup_with_a_warning(scene, about):
+    """The next backup, which must say that it stored again what an object held."""
+    result = scene.program.run("--json", "backup", "shop", code=1)
+    backup = result.json()
+    warnings = [warning for warning in backup["warnings"] if "fsync = off" not in warning]
+    assert len(warnings) == 1 and about in warnings[0] and "stored again" in warnings[0], result
+    assert about in result.err
+    (shown,) = [one for one in scene.program.json("list", "shop") if one["id"] == backup["id"]]
+    assert shown["warnings"] == backup["warnings"], shown
+    return backup
+
+
+def hit(scene, backup):
+    """What verify says that damage takes of a backup."""
+    result = scene.program.run("--json", "verify", "--level", "data", "--no-marks", code=None)
+    return [h for damage in result.json()["damages"] for h in damage["hits"] if h["backup"] == backup]
+
+
+def test_the_next_backup_heals_what_a_verification_found(scene, postgres_on):
+    victim = max(objects(scene, "packs"), key=lambda path: path.stat().st_size)
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.chmod(0o600)
+    victim.write_bytes(content)
+    # Without a verification nobody knows, and --no-marks keeps it so.
+    blind = scene.backup()["id"]
+    assert scene.program.json("verify", "--level", "packs", "--no-marks", code=6)["marked"] == 0
+    assert hit(scene, blind)
+    found = scene.program.json("verify", "--level", "packs", code=6)
+    assert [damage["object"].rsplit("/")[-1] for damage in found["damages"]] == [victim.name]
+    assert found["marked"] == 1 and found["warnings"] == []
+    healed = backup_with_a_warning(scene, victim.name)
+    assert healed["pages_changed"] > 100
+    assert hit(scene, healed["id"]) == []
+    following = scene.backup()
+    assert following["pages_changed"] < 100
+    for backup in (healed, following):
+        server = postgres_on(15, scene.restore("--backup", backup["id"])).start()
+        server.wait_until_promoted()
+        server.tool("pg_amcheck", "--install-missing", "postgres")
+        server.stop()
+
+
+def test_a_verification_that_may_not_write_says_so(scene):
+    victim = max(objects(scene, "packs"), key=lambda path: path.stat().st_size)
+    flip(victim, seeded())
+    # As a store does that takes nothing: a file stands where the marks would go.
+    (scene.repository / "damaged").write_bytes(b"")
+    result = scene.program.run("--json", "verify", "--level", "packs", code=6)
+    assert "cannot be marked" in result.err
+    assert result.json()["marked"] == 0 and len(result.json()["warnings"]) == 1
+
+
+def test_the_next_backup_stores_again_what_is_lost(scene, postgres_on):
+    before = objects(scene, "packs")
+    content = max(before, key=lambda path: path.stat().st_size)
+    content.unlink()
+    healed = backup_with_a_warning(scene, content.name)
+    assert hit(scene, scene.backups()[0]) and hit(scene, healed["id"]) == []
+    # Now where the tree is: of metadata, which the header says.
+    (tree,) = [path for path in objects(scene, "packs") if path not in before and path.read_bytes()[10] == 2]
+    tree.unlink()
+    again = backup_with_a_warning(scene, tree.name)
+    assert hit(scene, healed["id"]) and hit(scene, again["id"]) == []
+    healed = again
+    postgres_on(15, scene.restore("--backup", healed["id"])).start().wait_until_promoted()
+
+
 def test_a_damaged_snapshot_takes_its_own_backup_only(scene, postgres_on):
     rng = seeded()
     second = scene.backup()["id"]

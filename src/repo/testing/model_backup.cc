@@ -151,6 +151,10 @@ class ModelWriter {
     entries_[path] = std::move(entry);
   }
 
+  bool MayBuildOn(const PackId& pack) {
+    return !writer_.IsCondemned(pack) && !writer_.IsMarkedDamaged(pack);
+  }
+
   void AddPaged(const std::string& path, const base::Bytes& bytes) {
     const bool known = parent_ && parent_->model.paged.contains(path);
     std::optional<TreeEntry> before = known ? parent_tree_->Find(path) : std::nullopt;
@@ -173,7 +177,7 @@ class ModelWriter {
       }
       const bool same =
           page < old_map.page_count && base::Equal(at(parent_->model.paged.at(path)), at(bytes));
-      if (same && !writer_.IsCondemned(old_map.Find(page).frame.pack)) {
+      if (same && MayBuildOn(old_map.Find(page).frame.pack)) {
         packer.Keep(old_map.Find(page));
       } else {
         packer.Store(at(bytes));
