@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "cli/check_server.h"
 #include "cli/open_repository.h"
+#include "cli/open_storage.h"
 #include "config/mask.h"
 #include "repo/lease.h"
-#include "storage/open.h"
 
 namespace holdfast::cli {
 namespace {
@@ -55,7 +55,7 @@ class RepositoryCheck {
 
   std::vector<CheckItem> Run() {
     const bool reached = Try("repository", "is the path or URL right, and mounted?", [&] {
-      const auto storage = storage::OpenStorage(settings_.url, {.create = false});
+      const auto storage = OpenStorage(session_, settings_, false);
       (void)repo::ReadConfig(*storage);
       items_.push_back(Ok("repository", fmt::format("{} ({})", settings_.name,
                                                     config::MaskUrlPassword(settings_.url))));

@@ -2,17 +2,18 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/open_storage.h"
 #include "cli/session.h"
 #include "cli/unlock.h"
 #include "config/mask.h"
 #include "config/name.h"
 #include "config/toml_file.h"
-#include "storage/open.h"
 
 namespace holdfast::cli {
 namespace {
@@ -20,35 +21,43 @@ namespace {
 struct InitOptions {
   std::string url;
   std::string name = "main";
+  std::string endpoint;
+  std::string region;
+  std::string ca_file;
   std::string key_file;
   std::string passphrase_file;
   bool write_config = false;
 };
 
+base::Path Absolute(Session& session, const std::string& path) {
+  return (session.invocation().working_directory / path).lexically_normal();
+}
+
+// A repository that the configuration does not know yet.
+config::Repository NewlyNamed(Session& session, const InitOptions& options) {
+  if (!config::IsName(options.name))
+    throw base::Error(base::ErrorKind::kUsage, fmt::format("\"{}\" cannot be a name", options.name),
+                      {std::string(config::kNameRule)});
+  std::map<std::string, std::string> given = {{"url", options.url}};
+  if (!options.endpoint.empty()) given["endpoint"] = options.endpoint;
+  if (!options.region.empty()) given["region"] = options.region;
+  if (!options.ca_file.empty()) given["ca_file"] = Absolute(session, options.ca_file);
+  return config::LoadRepository(session.load_options(), options.name, given);
+}
+
 // The settings that the repository will be opened by, from the options or the configuration.
 config::Repository Wanted(Session& session, const InitOptions& options) {
-  config::Repository wanted;
-  if (options.url.empty()) {
-    wanted = ChooseRepository(session, nullptr);
-  } else {
-    if (!config::IsName(options.name))
-      throw base::Error(base::ErrorKind::kUsage,
-                        fmt::format("\"{}\" cannot be a name", options.name),
-                        {std::string(config::kNameRule)});
-    wanted.name = options.name;
-    wanted.url = options.url;
-  }
-  const auto absolute = [&](const std::string& path) {
-    return (session.invocation().working_directory / path).lexically_normal();
-  };
+  config::Repository wanted =
+      options.url.empty() ? ChooseRepository(session, nullptr) : NewlyNamed(session, options);
   if (!options.key_file.empty() || !options.passphrase_file.empty()) {
     wanted.key_file.reset();
     wanted.passphrase_file.reset();
     wanted.passphrase_env.reset();
     wanted.passphrase.reset();
   }
-  if (!options.key_file.empty()) wanted.key_file = absolute(options.key_file);
-  if (!options.passphrase_file.empty()) wanted.passphrase_file = absolute(options.passphrase_file);
+  if (!options.key_file.empty()) wanted.key_file = Absolute(session, options.key_file);
+  if (!options.passphrase_file.empty())
+    wanted.passphrase_file = Absolute(session, options.passphrase_file);
   return wanted;
 }
 
@@ -61,7 +70,8 @@ std::string Quoted(std::string_view text) {
   return out + "\"";
 }
 
-std::string TomlOf(const config::Repository& repository) {
+// What the environment said of it is left to the environment.
+std::string TomlOf(const config::Repository& repository, const InitOptions& options) {
   std::string toml =
       fmt::format("[repository.{}]\nurl = {}\n", Quoted(repository.name), Quoted(repository.url));
   if (config::ToText({repository.name}) == repository.name)
@@ -70,6 +80,10 @@ std::string TomlOf(const config::Repository& repository) {
     toml += fmt::format("key_file = {}\n", Quoted(repository.key_file->string()));
   if (repository.passphrase_file)
     toml += fmt::format("passphrase_file = {}\n", Quoted(repository.passphrase_file->string()));
+  if (!options.endpoint.empty()) toml += fmt::format("endpoint = {}\n", Quoted(options.endpoint));
+  if (!options.region.empty()) toml += fmt::format("region = {}\n", Quoted(options.region));
+  if (!options.ca_file.empty())
+    toml += fmt::format("ca_file = {}\n", Quoted(repository.s3.ca_file->string()));
   return toml;
 }
 
@@ -85,7 +99,8 @@ base::Path ConfigFile(Session& session) {
 }
 
 // The file's new content, the repository's table added. Error(kConflict) when it has one.
-std::string WithRepository(const base::Path& file, const config::Repository& repository) {
+std::string WithRepository(const base::Path& file, const config::Repository& repository,
+                           const std::string& toml) {
   const auto existing = base::ReadFileIfExists(file);
   std::string text(existing ? base::AsText(*existing) : std::string_view());
   config::Settings settings;
@@ -100,7 +115,7 @@ std::string WithRepository(const base::Path& file, const config::Repository& rep
   }
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
   if (!text.empty()) text += '\n';
-  return text + TomlOf(repository);
+  return text + toml;
 }
 
 mode_t ModeOf(const base::Path& file) {
@@ -110,18 +125,18 @@ mode_t ModeOf(const base::Path& file) {
 }
 
 // A key must not be made for a place that will be refused.
-void RefuseExisting(const std::string& url) {
-  std::unique_ptr<storage::Storage> storage;
+void RefuseExisting(Session& session, const config::Repository& wanted) {
   try {
-    storage = storage::OpenStorage(url, {.create = false});
+    const auto storage = OpenStorage(session, wanted, false);
     static_cast<void>(repo::ReadConfig(*storage));
   } catch (const base::Error& error) {
     if (error.kind() == base::ErrorKind::kNotFound) return;
     throw;
   }
-  throw base::Error(base::ErrorKind::kConflict,
-                    fmt::format("{} holds a repository already", config::MaskUrlPassword(url)),
-                    {"`holdfast key list` shows whether your key opens it"});
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("{} holds a repository already", config::MaskUrlPassword(wanted.url)),
+      {"`holdfast key list` shows whether your key opens it"});
 }
 
 struct Key {
@@ -138,7 +153,7 @@ Key MakeKey(Session& session, const config::Repository& wanted) {
 }
 
 void PrintForPeople(Session& session, const config::Repository& wanted, const Key& key,
-                    const std::string& id, bool show_toml) {
+                    const std::string& id, const std::string& toml_to_show) {
   std::ostream& out = session.out();
   out << fmt::format("created repository {} ({})\n", config::MaskUrlPassword(wanted.url), id);
   if (wanted.key_file) {
@@ -151,24 +166,24 @@ void PrintForPeople(Session& session, const config::Repository& wanted, const Ke
     out << "\nWithout the passphrase nobody can read the backups, also not you. Keep it away from\n"
            "this machine and from the repository.\n";
   }
-  if (show_toml) out << "\nPut this into holdfast.toml:\n\n" << TomlOf(wanted);
+  if (!toml_to_show.empty()) out << "\nPut this into holdfast.toml:\n\n" << toml_to_show;
 }
 
 int Init(Session& session, const InitOptions& options) {
   const config::Repository wanted = Wanted(session, options);
   const base::Path file = options.write_config ? ConfigFile(session) : base::Path();
+  const std::string toml = TomlOf(wanted, options);
   // Everything that can be refused is, before anything is made.
   const std::string new_config =
-      options.write_config ? WithRepository(file, wanted) : std::string();
-  RefuseExisting(wanted.url);
+      options.write_config ? WithRepository(file, wanted, toml) : std::string();
+  RefuseExisting(session, wanted);
   const Key key = MakeKey(session, wanted);
-  const repo::Repository repository =
-      repo::Repository::Create(storage::OpenStorage(wanted.url, {.create = true}), session.clock(),
-                               key.unlock, {.key_label = key.label});
+  const repo::Repository repository = repo::Repository::Create(
+      OpenStorage(session, wanted, true), session.clock(), key.unlock, {.key_label = key.label});
   if (options.write_config) base::WriteFileDurably(file, base::AsBytes(new_config), ModeOf(file));
   if (!session.json()) {
     PrintForPeople(session, wanted, key, repository.id(),
-                   !options.url.empty() && !options.write_config);
+                   !options.url.empty() && !options.write_config ? toml : std::string());
     return ToInt(ExitCode::kDone);
   }
   session.PrintJson(
@@ -178,7 +193,7 @@ int Init(Session& session, const InitOptions& options) {
          {"id", repository.id()}}},
        {"key_file", wanted.key_file ? nlohmann::json(wanted.key_file->string()) : nlohmann::json()},
        {"key_file_created", key.created},
-       {"config", TomlOf(wanted)},
+       {"config", toml},
        {"config_file", options.write_config ? nlohmann::json(file.string()) : nlohmann::json()}});
   return ToInt(ExitCode::kDone);
 }
@@ -197,6 +212,13 @@ Command InitCommand() {
         CLI::Option* url =
             app.add_option("--url", options->url, "Where to create it (default: as configured)");
         app.add_option("--name", options->name, "What to call it in the configuration")->needs(url);
+        app.add_option("--endpoint", options->endpoint,
+                       "Server of an s3:// URL: a host, or https://host:port (default: Amazon's)")
+            ->needs(url);
+        app.add_option("--region", options->region, "Its region (default: found out)")->needs(url);
+        app.add_option("--ca-file", options->ca_file,
+                       "Certificates to trust there instead of this machine's")
+            ->needs(url);
         CLI::Option* key_file = app.add_option(
             "--key-file", options->key_file,
             "Key file to create, or to use when it is there (default: as configured)");

@@ -1,12 +1,7 @@
 #include "cli/open_repository.h"
 
-#include <fmt/format.h>
-
-#include <utility>
-
+#include "cli/open_storage.h"
 #include "cli/unlock.h"
-#include "config/mask.h"
-#include "storage/open.h"
 
 namespace holdfast::cli {
 
@@ -20,11 +15,9 @@ const config::Repository& ChooseRepository(Session& session, const config::Sourc
 repo::Repository OpenRepository(Session& session, const config::Repository& repository) {
   const repo::Unlock unlock = UnlockOf(repository, session.invocation().environment);
   try {
-    return repo::Repository::Open(storage::OpenStorage(repository.url, {.create = false}),
-                                  session.clock(), unlock);
+    return repo::Repository::Open(OpenStorage(session, repository, false), session.clock(), unlock);
   } catch (base::Error& error) {
-    error.AddContext(fmt::format("repository {} ({})", repository.name,
-                                 config::MaskUrlPassword(repository.url)));
+    error.AddContext(Describe(repository));
     throw;
   }
 }

@@ -13,8 +13,9 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::string_view kGlobalHint =
-    "Global options (--config, --repository, --json, --quiet, --verbose, --no-progress) may stand\n"
-    "before or after the command; `holdfast --help` describes them.";
+    "Global options (--config, --repository, --limit-upload, --limit-download, --json, --quiet,\n"
+    "--verbose, --no-progress) may stand before or after the command; `holdfast --help` describes\n"
+    "them.";
 
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option("--config", options.config,
@@ -24,6 +25,13 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option("--repository", options.repository,
                  "Repository to use (default: the source's, else the first one configured)")
       ->type_name("NAME");
+  app.add_option("--limit-upload", options.limit_upload,
+                 "Bytes a second to send to the repository at most, like 20MiB (default: as "
+                 "configured)")
+      ->type_name("SIZE");
+  app.add_option("--limit-download", options.limit_download,
+                 "Bytes a second to take from the repository at most")
+      ->type_name("SIZE");
   app.add_flag("--json", options.json, "Print data as JSON");
   app.add_flag("--quiet,-q", options.quiet, "Say nothing but warnings and errors");
   app.add_flag("--verbose,-v", options.verbose, "Say more");

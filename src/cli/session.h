@@ -17,6 +17,9 @@ namespace holdfast::cli {
 struct GlobalOptions {
   std::string config;
   std::string repository;
+  // Bytes a second, as base::ParseBytes takes them; empty: as configured.
+  std::string limit_upload;
+  std::string limit_download;
   bool json = false;
   bool quiet = false;
   bool verbose = false;

@@ -165,6 +165,63 @@ Retention BindRetention(Binder& binder, const Key& key) {
           .wal_days = binder.Integer(key / "wal_days")};
 }
 
+// At least a kilobyte a second: less is a slip of the pen, and nothing would ever end.
+std::optional<std::uint64_t> BindLimit(Binder& binder, const Key& key) {
+  const auto limit = binder.Size(key);
+  if (limit && *limit < base::kKiB) binder.Wrong(key, "at least 1KiB a second");
+  return limit;
+}
+
+// A secret as text or in a file.
+void CheckOneOf(Binder& binder, const Key& key, const std::string& name) {
+  if (binder.Has(key / name) && binder.Has(key / (name + "_file")))
+    binder.Wrong(key / name, fmt::format("set together with {}_file", name));
+}
+
+void CheckLock(Binder& binder, const Key& key, const S3& s3) {
+  if (s3.object_lock_mode.empty() != (s3.object_lock_days == 0))
+    binder.Wrong(key / "object_lock_mode", "object_lock_mode and object_lock_days go together");
+}
+
+void CheckKms(Binder& binder, const Key& key, const S3& s3) {
+  if (!s3.kms_key_id.empty() && s3.server_side_encryption != "aws:kms")
+    binder.Wrong(key / "kms_key_id", "goes with server_side_encryption = \"aws:kms\"");
+}
+
+// Objects must be there to be read at any moment.
+void CheckStorageClass(Binder& binder, const Key& key, const S3& s3) {
+  if (s3.storage_class == "GLACIER" || s3.storage_class == "DEEP_ARCHIVE")
+    binder.Wrong(key / "storage_class",
+                 fmt::format("objects in {} cannot be read at once", s3.storage_class),
+                 {"STANDARD_IA, GLACIER_IR and INTELLIGENT_TIERING can"});
+}
+
+S3 BindS3(Binder& binder, const Key& key) {
+  S3 s3{.endpoint = binder.Text(key / "endpoint"),
+        .region = binder.Text(key / "region"),
+        .path_style = binder.Text(key / "path_style"),
+        .ca_file = binder.Path(key / "ca_file"),
+        .access_key_id = binder.Text(key / "access_key_id"),
+        .access_key_id_file = binder.Path(key / "access_key_id_file"),
+        .secret_access_key = binder.Text(key / "secret_access_key"),
+        .secret_access_key_file = binder.Path(key / "secret_access_key_file"),
+        .session_token = binder.Text(key / "session_token"),
+        .profile = binder.Text(key / "profile"),
+        .credentials_file = binder.Path(key / "credentials_file"),
+        .storage_class = binder.Text(key / "storage_class"),
+        .server_side_encryption = binder.Text(key / "server_side_encryption"),
+        .kms_key_id = binder.Text(key / "kms_key_id"),
+        .object_lock_mode = binder.Text(key / "object_lock_mode"),
+        .object_lock_days = binder.Integer(key / "object_lock_days").value_or(0),
+        .checksum = binder.Text(key / "checksum")};
+  CheckOneOf(binder, key, "access_key_id");
+  CheckOneOf(binder, key, "secret_access_key");
+  CheckLock(binder, key, s3);
+  CheckKms(binder, key, s3);
+  CheckStorageClass(binder, key, s3);
+  return s3;
+}
+
 Repository BindRepository(Binder& binder, const std::string& name) {
   const Key key{"repository", name};
   Repository repository;
@@ -188,6 +245,9 @@ Repository BindRepository(Binder& binder, const std::string& name) {
   if (repository.pack_size < base::kMiB || repository.pack_size > 128 * base::kMiB)
     binder.Wrong(key / "pack_size", "a pack is between 1 MiB and 128 MiB");
   Set(repository.compression, binder.Parsed(key / "compression", Compression::Parse));
+  repository.limit_upload = BindLimit(binder, key / "limit_upload");
+  repository.limit_download = BindLimit(binder, key / "limit_download");
+  repository.s3 = BindS3(binder, key);
   return repository;
 }
 

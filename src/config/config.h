@@ -22,6 +22,27 @@ struct Compression {
   static Compression Parse(std::string_view text);
 };
 
+// Of repositories whose URL is s3://...; what is empty is not set.
+struct S3 {
+  std::string endpoint;
+  std::string region;
+  std::string path_style;  // "auto", "path", "virtual"
+  std::optional<base::Path> ca_file;
+  std::string access_key_id;
+  std::optional<base::Path> access_key_id_file;
+  std::string secret_access_key;
+  std::optional<base::Path> secret_access_key_file;
+  std::string session_token;
+  std::string profile;
+  std::optional<base::Path> credentials_file;
+  std::string storage_class;
+  std::string server_side_encryption;  // "AES256", "aws:kms"
+  std::string kms_key_id;
+  std::string object_lock_mode;  // "governance", "compliance"; then the days are set
+  std::uint32_t object_lock_days = 0;
+  std::string checksum;  // "auto", "none", "md5", "sha256"
+};
+
 struct Repository {
   std::string name;
   std::string url;
@@ -32,6 +53,10 @@ struct Repository {
   std::optional<std::string> passphrase;
   std::uint64_t pack_size = 32 * base::kMiB;
   Compression compression;
+  // Bytes a second.
+  std::optional<std::uint64_t> limit_upload;
+  std::optional<std::uint64_t> limit_download;
+  S3 s3;
 };
 
 // How many to keep, by kind; what is not set keeps none of its own.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/time_text.h"
+#include "config/aws_environment.h"
 #include "config/toml_file.h"
 
 namespace holdfast::config {
@@ -91,11 +92,29 @@ Config LoadWithProblems(const LoadOptions& options, std::vector<Problem>& proble
   const std::optional<base::Path> file = FindFile(options);
   if (file) ReadToml(ReadText(*file), *file, settings, problems);
   ReadEnvironment(options.environment, options.working_directory, settings, problems);
+  ReadAwsEnvironment(options.environment, options.working_directory, settings);
   settings.values.try_emplace({"timezone"}, SystemTimeZone(options.environment));
   settings.values.try_emplace({"state_directory"}, StateDirectory(options));
   Config config = Bind(std::move(settings), problems);
   config.file = file;
   return config;
+}
+
+Repository LoadRepository(const LoadOptions& options, const std::string& name,
+                          const std::map<std::string, std::string>& given) {
+  const Key table = {"repository", name};
+  Settings settings;
+  std::vector<Problem> problems;
+  settings.AddTable(table);
+  ReadEnvironment(options.environment, options.working_directory, settings, problems);
+  for (const auto& [key, value] : given) {
+    settings.values[{table[0], table[1], key}] =
+        Setting{{value}, {Origin::Kind::kSystem, "the command line"}};
+  }
+  ReadAwsEnvironment(options.environment, options.working_directory, settings);
+  const Config config = Bind(std::move(settings), problems);
+  if (!problems.empty()) throw ToError(problems);
+  return config.RepositoryNamed(name);
 }
 
 Config Load(const LoadOptions& options) {

@@ -1,7 +1,9 @@
 // From the outside world to a configuration.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/file.h"
@@ -28,5 +30,10 @@ Config LoadWithProblems(const LoadOptions& options, std::vector<Problem>& proble
 
 // As above; Error(kUsage) when anything is wrong.
 Config Load(const LoadOptions& options);
+
+// A repository that no file knows yet: `given` are its settings, the environment adds others under
+// its name. Error(kUsage) when anything is wrong.
+Repository LoadRepository(const LoadOptions& options, const std::string& name,
+                          const std::map<std::string, std::string>& given);
 
 }  // namespace holdfast::config

@@ -131,6 +131,53 @@ TEST_F(Load, RefusesWhatCannotBeMeant) {
   EXPECT_THAT(Refusal("[source.a.health]\nrto = \"soon\"\n"), HasSubstr("source.a.health.rto"));
 }
 
+TEST_F(Load, RefusesSettingsOfS3ThatCannotBeMeant) {
+  const std::string s3 = "[repository.main]\nurl = \"s3://b\"\n";
+  EXPECT_THAT(Refusal(s3 + "path_style = \"both\"\n"), HasSubstr("not one of auto, path, virtual"));
+  EXPECT_THAT(Refusal(s3 + "secret_access_key = \"x\"\nsecret_access_key_file = \"/x\"\n"),
+              HasSubstr("set together with secret_access_key_file"));
+  EXPECT_THAT(Refusal(s3 + "object_lock_mode = \"governance\"\n"), HasSubstr("go together"));
+  EXPECT_THAT(Refusal(s3 + "object_lock_days = 3\n"), HasSubstr("go together"));
+  EXPECT_THAT(Refusal(s3 + "kms_key_id = \"x\"\n"), HasSubstr("aws:kms"));
+  EXPECT_THAT(Refusal(s3 + "storage_class = \"DEEP_ARCHIVE\"\n"), HasSubstr("at once"));
+  EXPECT_THAT(Refusal(s3 + "limit_upload = 100\n"), HasSubstr("at least 1KiB"));
+}
+
+TEST_F(Load, TakesAmazonsVariablesForWhatIsLeftOpen) {
+  const Config config = LoadText(
+      "[repository.near]\nurl = \"/a\"\n"
+      "[repository.far]\nurl = \"s3://b\"\nregion = \"eu-west-1\"\n",
+      {{"AWS_ENDPOINT_URL", "http://all:1"},
+       {"AWS_ENDPOINT_URL_S3", "http://s3:1"},
+       {"AWS_REGION", "us-east-2"},
+       {"AWS_CA_BUNDLE", "ca.pem"},
+       {"AWS_SECRET_ACCESS_KEY", "hunter2"}});
+  EXPECT_EQ(config.RepositoryNamed("far").s3.endpoint, "http://s3:1");
+  EXPECT_EQ(config.RepositoryNamed("far").s3.region, "eu-west-1");
+  EXPECT_EQ(config.RepositoryNamed("far").s3.ca_file, folder_ / "ca.pem");
+  EXPECT_EQ(config.RepositoryNamed("near").s3.endpoint, "");
+  EXPECT_EQ(config.settings.values.at({"repository", "far", "endpoint"}).origin.ToText(),
+            "AWS_ENDPOINT_URL_S3");
+  for (const auto& [key, setting] : config.settings.values) {
+    EXPECT_THAT(Shown(*FindKey(key), setting), Not(HasSubstr("hunter2")));
+  }
+}
+
+TEST_F(Load, MakesARepositoryThatNoFileKnows) {
+  const Repository made =
+      LoadRepository(Options({{"HOLDFAST_REPOSITORY_FAR_REGION", "r1"},
+                              {"HOLDFAST_REPOSITORY_FAR_URL", "s3://other"},
+                              {"HOLDFAST_REPOSITORY_FAR_SECRET_ACCESS_KEY", "x"},
+                              {"AWS_ENDPOINT_URL", "http://e:1"}}),
+                     "far", {{"url", "s3://b"}});
+  EXPECT_EQ(made.url, "s3://b");
+  EXPECT_EQ(made.s3.region, "r1");
+  EXPECT_EQ(made.s3.endpoint, "http://e:1");
+  EXPECT_EQ(made.s3.secret_access_key, "x");
+  EXPECT_THROW(LoadRepository(Options(), "far", {{"url", "s3://b"}, {"path_style", "x"}}),
+               base::Error);
+}
+
 TEST_F(Load, SaysHowManyMoreThingsAreWrong) {
   Write("holdfast.toml", "a = 1\nb = 2\nc = 3\n");
   try {

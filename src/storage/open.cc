@@ -25,6 +25,7 @@ std::string_view DirectoryPath(std::string_view url) {
 
 http::ClientOptions HttpOptions(const OpenOptions& options) {
   return {.ca_file = options.s3.ca_file,
+          .user_agent = options.user_agent,
           .upload_limit = options.upload_limit,
           .download_limit = options.download_limit,
           .stop = options.stop};
@@ -35,6 +36,7 @@ http::ClientOptions ServiceHttpOptions(const OpenOptions& options) {
   return {.connect_timeout = std::chrono::seconds(2),
           .stall_timeout = std::chrono::seconds(10),
           .ca_file = options.s3.ca_file,
+          .user_agent = options.user_agent,
           .stop = options.stop};
 }
 

@@ -33,6 +33,7 @@ struct OpenOptions {
   bool create = false;
   // Needed for places over a network; must outlive the storage.
   base::Clock* clock = nullptr;
+  std::string user_agent = "holdfast";
   S3Options s3{};
   RetryOptions retry{};
   std::shared_ptr<base::RateLimit> upload_limit{};

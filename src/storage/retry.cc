@@ -45,7 +45,7 @@ void Retrier::Attempts::WaitAfter(base::Error error) {
         fmt::format("given up after {} attempts in {}", failures_, base::FormatDuration(elapsed)));
     throw error;
   }
-  if (options.on_failure) options.on_failure(error);
+  if (options.on_failure) options.on_failure(error, elapsed);
   retrier_.clock_.Sleep(delay, retrier_.stop_);
   base::ThrowIfStopped(retrier_.stop_);
   delay_ = std::min(delay_ * 2, options.longest_delay);

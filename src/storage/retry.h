@@ -19,8 +19,9 @@ struct RetryOptions {
   base::Duration deadline = std::chrono::minutes(10);
   // The same while nothing has ever been answered: a wrong address shows soon.
   base::Duration first_deadline = std::chrono::seconds(15);
-  // Told of each failure that is going to be repeated, from any thread.
-  std::function<void(const base::Error&)> on_failure{};
+  // Told of each failure that is going to be repeated, from any thread, and how long the request
+  // lasts already.
+  std::function<void(const base::Error&, base::Duration)> on_failure{};
 };
 
 // Repeats on Error(kUnavailable) only, with delays that double and are cut by a random part up to a

@@ -35,14 +35,14 @@ class RetrierTest : public testing::Test {
   std::stop_source stop_;
   std::vector<std::string> told_;
   int calls_ = 0;
-  Retrier retrier_{
-      clock_,
-      {.first_delay = seconds(1),
-       .longest_delay = seconds(8),
-       .deadline = seconds(600),
-       .first_deadline = seconds(60),
-       .on_failure = [this](const base::Error& error) { told_.push_back(error.message()); }},
-      stop_.get_token()};
+  Retrier retrier_{clock_,
+                   {.first_delay = seconds(1),
+                    .longest_delay = seconds(8),
+                    .deadline = seconds(600),
+                    .first_deadline = seconds(60),
+                    .on_failure = [this](const base::Error& error,
+                                         base::Duration) { told_.push_back(error.message()); }},
+                   stop_.get_token()};
 };
 
 TEST_F(RetrierTest, TriesAgainUntilItWorksWithGrowingDelays) {
