@@ -281,7 +281,8 @@ class Run {
     Removal removal = RemoveNamed(plan_.leases);
     removal.Add(RemoveNamed(plan_.pins));
     removal.Add(RemoveNamed(plan_.lists));
-    WarnOfRefusals(removal, "leases, pins or lists");
+    removal.Add(RemoveNamed(view_.idle_damage_marks));
+    WarnOfRefusals(removal, "leases, pins, lists or marks of damage");
     result_.leftovers_removed = storage_.RemoveLeftovers();
   }
 

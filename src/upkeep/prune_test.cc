@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "repo/condemned.h"
 #include "repo/config_object.h"
+#include "repo/damage_mark.h"
 #include "repo/lease.h"
 #include "repo/pin.h"
 #include "repo/snapshot_codec.h"
@@ -196,6 +197,23 @@ TEST_F(PruneTest, StopsAtALeaseAListOrAStoreThatCannotBeRead) {
   (void)test.memory->Remove("prune/20261121T070003Z-aaaa");
   test.faulty->Inject({.verb = Verb::kGet, .prefix = "snapshots/"});
   EXPECT_EQ(Refused(), base::ErrorKind::kUnavailable);
+}
+
+TEST_F(PruneTest, RemovesMarksOfDamageWithTheirPacksAndNoSooner) {
+  BackUp("shop/1", 1);
+  BackUp("shop/2", 2);
+  for (const char* id : {"shop/1", "shop/2"}) {
+    repo::MarkDamaged(*test.memory, repo::ReadPackList(*test.memory, Id(id)).at(0));
+  }
+  test.clock.Advance(repo::kGrace);
+  Forget("shop/1");
+  (void)Run({.allowed_share = 100});
+  EXPECT_EQ(Objects(repo::kDamagedPrefix).size(), 2U);
+  (void)RunADayLater({.allowed_share = 100});  // deletes the packs, which it saw before
+  (void)Run();
+  EXPECT_THAT(
+      Objects(repo::kDamagedPrefix),
+      ElementsAre(repo::DamageMarkObject(repo::ReadPackList(*test.memory, Id("shop/2")).at(0))));
 }
 
 TEST_F(PruneTest, StopsWhereABackupLacksAPack) {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "repo/damage_mark.h"
 #include "repo/snapshot_codec.h"
 #include "repo/withdrawal.h"
 #include "upkeep/tombstone.h"
@@ -248,6 +249,23 @@ void ConfirmMissing(storage::Storage& storage, RepositoryView& view) {
   });
 }
 
+std::vector<std::string> DamageMarks(storage::Storage& storage) {
+  std::vector<std::string> marks;
+  storage.List(repo::kDamagedPrefix, {},
+               [&](const storage::ObjectInfo& object) { marks.push_back(object.name); });
+  return marks;
+}
+
+// Of `marks`, listed before the packs: a mark is put only for a pack that is there.
+void FindIdleMarks(storage::Storage& storage, std::vector<std::string> marks,
+                   RepositoryView& view) {
+  std::erase_if(marks, [&](const std::string& mark) {
+    const std::optional<repo::ShortPackId> pack = repo::ParseDamageMark(mark);
+    return !pack || IsThere(storage, *pack);
+  });
+  view.idle_damage_marks = std::move(marks);
+}
+
 }  // namespace
 
 RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_token& stop) {
@@ -258,6 +276,7 @@ RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_tok
   view.leases = repo::ListLeases(storage);
   view.pins = repo::ListPins(storage);
   ListRoots(storage, view);
+  std::vector<std::string> damage_marks = DamageMarks(storage);
   // Packs after snapshots: those of a backup are put before it.
   view.packs = PackListing(storage).packs();
   view.needed.resize(view.packs.size());
@@ -265,6 +284,7 @@ RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_tok
   reader.ReadAll(jobs, stop);
   KeepLast(storage, view, reader);
   ConfirmMissing(storage, view);
+  FindIdleMarks(storage, std::move(damage_marks), view);
   return view;
 }
 

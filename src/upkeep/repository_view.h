@@ -55,6 +55,7 @@ struct RepositoryView {
   std::vector<ListedPack> packs;               // ascending by id
   std::vector<bool> needed;  // by place in `packs`: a snapshot that is kept needs it
   std::vector<MissingPack> missing;
+  std::vector<std::string> idle_damage_marks;  // objects: of packs that are gone
 };
 
 // Error(kCorrupt), Error(kUsage) naming the first list, lease or kept snapshot that cannot be read:
