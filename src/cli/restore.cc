@@ -114,6 +114,16 @@ std::string FetchCommand(Session& session, const std::string& source) {
   return command;
 }
 
+// Null unless it is why recovery does not get further.
+nlohmann::json GapJson(const restore::RestorePlan& plan) {
+  if (!plan.gap || !std::holds_alternative<restore::LatestTarget>(plan.target.target))
+    return nullptr;
+  return {{"from_lsn", pg::FormatLsn(plan.gap->gap.start)},
+          {"to_lsn", pg::FormatLsn(plan.gap->gap.end)},
+          {"missing", plan.gap->gap.ToString(plan.facts.wal_segment_size)},
+          {"behind_to_lsn", pg::FormatLsn(plan.gap->behind_to)}};
+}
+
 nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
   nlohmann::json tablespaces = nlohmann::json::object();
   for (const auto& [oid, path] : plan.tablespaces) tablespaces[std::to_string(oid)] = path.string();
@@ -123,6 +133,7 @@ nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
           {"wal_end", pg::FormatLsn(plan.wal_end)},
           {"last_commit", plan.last_commit ? nlohmann::json(session.TimeText(*plan.last_commit))
                                            : nlohmann::json()},
+          {"gap", GapJson(plan)},
           {"to", plan.to.string()},
           {"tablespaces", std::move(tablespaces)},
           {"files", plan.files},

@@ -21,6 +21,8 @@ struct Options {
   std::string file;
   std::string path;
   std::string source;
+  std::uint32_t timeline = 0;
+  std::string end;
   std::string system;     // prefetch only
   std::string directory;  // prefetch only
 };
@@ -74,11 +76,22 @@ void StartPrefetch(Session& session, const std::string& source, const wal::Fetch
   StartDetached(session.invocation().program, words);
 }
 
+std::optional<wal::RecoveryPath> PathOf(const Options& options) {
+  if (options.timeline == 0) {
+    if (options.end.empty()) return std::nullopt;
+    throw base::Error(base::ErrorKind::kUsage, "--end needs --timeline as well");
+  }
+  wal::RecoveryPath path{.timeline = pg::TimelineId(options.timeline)};
+  if (!options.end.empty()) path.end = pg::ParseLsn(options.end);
+  return path;
+}
+
 int Fetch(Session& session, const Options& options) {
   const base::Path& here = session.invocation().working_directory;
   wal::FetchOptions fetch;
   fetch.file_name = options.file;
   fetch.target = here / options.path;
+  fetch.path = PathOf(options);
   fetch.system = SystemBeside(fetch.target, here);
   const repo::Repository repository =
       OpenRepository(session, RepositoryForSource(session, options.source));
@@ -128,6 +141,12 @@ Command WalFetchCommand() {
         app.add_option("PATH", options->path, "Where to put it: %p of restore_command")->required();
         app.add_option("--source", options->source,
                        "Source (default: the one with the cluster's system identifier)");
+        app.add_option("--timeline", options->timeline,
+                       "The timeline that recovery follows: a gap on the way is no end")
+            ->check(CLI::PositiveNumber);
+        app.add_option("--end", options->end,
+                       "Where a gap begins that recovery has a target in front of")
+            ->type_name("LSN");
         return [options](Session& session) { return Fetch(session, *options); };
       },
       .exit_codes = FetchExitCodesHelp()};

@@ -212,6 +212,19 @@ void ReadTree(const repo::Repository& repository, bool replaces_source, RestoreP
                          plan.to, replaces_source);
 }
 
+std::string GapWarning(const WalView& view, const ReachedEnd& end) {
+  const std::string until =
+      end.last_commit
+          ? fmt::format("{} (LSN {})", base::FormatForPeople(*end.last_commit, view.time_zone),
+                        pg::FormatLsn(end.wal_end))
+          : fmt::format("LSN {}", pg::FormatLsn(end.wal_end));
+  return fmt::format(
+      "this is not the latest: recovery gets only up to the last commit before a gap, {}; missing: "
+      "{}; newer WAL, up to LSN {}, is behind the gap. If the old server still has the missing "
+      "files in pg_wal, bring them in with `holdfast wal push` and restore again",
+      until, end.gap->gap.ToString(view.inventory.segment_size), pg::FormatLsn(end.gap->behind_to));
+}
+
 }  // namespace
 
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
@@ -242,6 +255,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .target_timeline = timeline,
                    .wal_end = end.wal_end,
                    .last_commit = end.last_commit,
+                   .gap = end.gap,
                    .target = options.target,
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
@@ -250,6 +264,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
   plan.packs = CheckPacks(repository, plan.backup.id);
   ReadTree(repository, options.replaces_source, plan);
+  if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
+    plan.warnings.push_back(GapWarning(view, end));
   if (!plan.facts.bad_pages.empty()) {
     plan.warnings.push_back(
         fmt::format("{} pages were already damaged on the server when this backup was taken",

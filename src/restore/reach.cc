@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -18,10 +19,47 @@ namespace {
 }
 
 // "WAL is missing between ...": what keeps recovery from going on, if it is a gap.
-std::vector<std::string> GapHint(const WalView& view, const wal::Reach& reach) {
-  if (!reach.first_gap) return {};
-  return {fmt::format("WAL is missing there: {}",
-                      reach.first_gap->ToString(view.inventory.segment_size))};
+std::vector<std::string> GapHint(const WalView& view, const std::optional<wal::Gap>& gap) {
+  if (!gap) return {};
+  return {fmt::format("WAL is missing there: {}", gap->ToString(view.inventory.segment_size))};
+}
+
+// Also where no WAL is behind it: the history tells that there was some up to its last switch.
+std::optional<wal::Gap> FirstGap(const WalView& view, const wal::Reach& reach) {
+  const pg::Lsn last_switch = view.history.Spans().back().begin;
+  if (reach.first_gap || reach.end >= last_switch) return reach.first_gap;
+  return wal::Gap{.timeline = reach.end_timeline, .start = reach.end, .end = last_switch};
+}
+
+pg::Lsn EndOfAll(const WalView& view, pg::Lsn gap_end) {
+  pg::Lsn end = gap_end;
+  for (const pg::TimelineSpan& span : view.history.Spans()) {
+    for (const wal::WalRange& range : view.inventory.ranges) {
+      if (range.timeline == span.timeline)
+        end = std::max(end, std::min(range.end, span.end.value_or(range.end)));
+    }
+  }
+  return end;
+}
+
+// The start of the last whole record of [start, end).
+pg::Lsn LastRecord(const WalView& view, pg::Lsn start, pg::Lsn end) {
+  const auto size = pg::SegmentSize::FromBytes(view.inventory.segment_size);
+  const pg::SegmentNumber first = pg::SegmentOfByteAt(start, size);
+  for (auto segment = pg::SegmentOfByteBefore(end, size); segment >= first;
+       segment = pg::SegmentNumber(segment.value() - 1)) {
+    pg::Lsn last;
+    wal::ScanRecords(view.archive, view.system, view.history.Spans(),
+                     std::max(start, pg::SegmentStart(segment, size)), end,
+                     view.inventory.segment_size, [&](const pg::WalRecord& record) {
+                       last = record.start;
+                       return true;
+                     });
+    if (last.IsValid()) return last;
+  }
+  throw base::Error(base::ErrorKind::kCorrupt,
+                    fmt::format("no record can be read in the WAL from {} to {}",
+                                pg::FormatLsn(start), pg::FormatLsn(end)));
 }
 
 bool Matches(const RecoveryTarget& target, const pg::WalRecord& record) {
@@ -42,8 +80,9 @@ class ReachCheck {
 
   ReachedEnd Run() {
     reach_ = wal::FollowWal(view_.inventory, view_.history.Spans(), facts_.start_lsn);
+    gap_ = FirstGap(view_, reach_);
     if (reach_.end < facts_.stop_lsn) {
-      auto hints = GapHint(view_, reach_);
+      auto hints = GapHint(view_, gap_);
       hints.emplace_back("choose another backup with --backup");
       OutOfReach(fmt::format("backup {} needs WAL up to {}, and it is there only up to {}", id_,
                              pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end)),
@@ -51,10 +90,17 @@ class ReachCheck {
     }
     if (!std::holds_alternative<ImmediateTarget>(target_.target)) FindLastCommit();
     std::visit([&](const auto& target) { Check(target); }, target_.target);
-    return {.wal_end = reach_.end, .last_commit = last_commit_};
+    return {.wal_end = reach_.end, .last_commit = last_commit_, .gap = Ahead()};
   }
 
  private:
+  std::optional<GapAhead> Ahead() const {
+    if (!gap_) return std::nullopt;
+    return GapAhead{.gap = *gap_,
+                    .last_record = LastRecord(view_, facts_.start_lsn, reach_.end),
+                    .behind_to = EndOfAll(view_, gap_->end)};
+  }
+
   void FindLastCommit() {
     const auto mark = wal::LastCommit(view_.archive, view_.system, view_.history.Spans(),
                                       facts_.start_lsn, reach_.end, view_.inventory.segment_size);
@@ -70,7 +116,7 @@ class ReachCheck {
     const bool reached = last_commit_ && (target_.exclusive ? *last_commit_ >= target.time
                                                             : *last_commit_ > target.time);
     if (reached) return;
-    auto hints = GapHint(view_, reach_);
+    auto hints = GapHint(view_, gap_);
     hints.push_back(
         fmt::format("the earliest time within reach of this backup is {}", Text(facts_.stop_time)));
     if (last_commit_) {
@@ -84,7 +130,7 @@ class ReachCheck {
 
   void Check(const LsnTarget& target) {
     if (target.lsn < reach_.end) return;
-    auto hints = GapHint(view_, reach_);
+    auto hints = GapHint(view_, gap_);
     hints.push_back(fmt::format("the WAL archive reaches up to {}", pg::FormatLsn(reach_.end)));
     OutOfReach(
         fmt::format("LSN {} is beyond the end of the WAL archive", pg::FormatLsn(target.lsn)),
@@ -101,7 +147,7 @@ class ReachCheck {
   }
   void RequireFound(std::string message) {
     if (FindTargetRecord(view_, target_.target, facts_.stop_lsn)) return;
-    auto hints = GapHint(view_, reach_);
+    auto hints = GapHint(view_, gap_);
     hints.push_back(fmt::format("the WAL archive was searched from {} to {} on timeline {}",
                                 pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end),
                                 view_.history.timeline().value()));
@@ -115,6 +161,7 @@ class ReachCheck {
   const std::string id_;
   const TargetOptions& target_;
   wal::Reach reach_;
+  std::optional<wal::Gap> gap_;
   std::optional<base::Time> last_commit_;
 };
 

@@ -26,9 +26,17 @@ struct WalView {
 std::optional<pg::Lsn> FindTargetRecord(const WalView& view, const RecoveryTarget& target,
                                         pg::Lsn from);
 
+// WAL that cannot be passed, though the lineage goes on behind it.
+struct GapAhead {
+  wal::Gap gap;
+  pg::Lsn last_record;  // the last whole one in front of it, where recovery can stop
+  pg::Lsn behind_to;    // where the WAL behind it ends
+};
+
 struct ReachedEnd {
   pg::Lsn wal_end;
   std::optional<base::Time> last_commit;  // along the way
+  std::optional<GapAhead> gap;            // at wal_end
 };
 
 // Throws Error(kNotFound) when recovery from `backup` would end before the target, with the nearest

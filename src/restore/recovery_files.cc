@@ -86,6 +86,7 @@ void RecoveryFiles::WriteSettings() {
   const std::string settings = AutoConf(
       base::AsText(existing), {.target = plan_.target,
                                .timeline = plan_.target_timeline,
+                               .gap = plan_.gap,
                                .fetch_command = options_.fetch_command,
                                .version = VersionOf(plan_),
                                .replaces_source = options_.replaces_source,

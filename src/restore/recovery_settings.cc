@@ -95,17 +95,36 @@ std::string DoublePercents(std::string_view command) {
   return doubled;
 }
 
+// Up to a gap only a target ends recovery as a success: the server takes a missing file that
+// nothing is said about for damage.
+TargetOptions TargetOf(const RecoverySettings& settings) {
+  TargetOptions target = settings.target;
+  if (settings.gap && std::holds_alternative<LatestTarget>(target.target)) {
+    target.target = LsnTarget{settings.gap->last_record};
+    target.exclusive = false;
+  }
+  return target;
+}
+
+std::string RestoreCommand(const RecoverySettings& settings) {
+  std::string command = fmt::format("{} --timeline {}", DoublePercents(settings.fetch_command),
+                                    settings.timeline.value());
+  if (settings.gap) command += fmt::format(" --end {}", pg::FormatLsn(settings.gap->gap.start));
+  return command + " %f \"%p\"";
+}
+
 std::vector<Setting> Recovery(const RecoverySettings& settings) {
   std::vector<Setting> all = Unset(settings.version);
-  const Setting target = std::visit(TargetSetting{}, settings.target.target);
+  const TargetOptions options = TargetOf(settings);
+  const Setting target = std::visit(TargetSetting{}, options.target);
   std::erase_if(all, [&](const Setting& unset) { return unset.first == target.first; });
   if (!target.first.empty()) all.push_back(target);
-  all.emplace_back("recovery_target_inclusive", settings.target.exclusive ? "off" : "on");
-  all.emplace_back("recovery_target_action", ActionName(settings.target.action));
+  all.emplace_back("recovery_target_inclusive", options.exclusive ? "off" : "on");
+  all.emplace_back("recovery_target_action", ActionName(options.action));
   all.emplace_back("recovery_target_timeline", std::to_string(settings.timeline.value()));
-  all.emplace_back("restore_command", DoublePercents(settings.fetch_command) + " %f \"%p\"");
+  all.emplace_back("restore_command", RestoreCommand(settings));
   // Otherwise a server that is to pause shuts down.
-  if (settings.target.action == TargetAction::kPause) all.emplace_back("hot_standby", "on");
+  if (options.action == TargetAction::kPause) all.emplace_back("hot_standby", "on");
   if (settings.in_place_tablespaces) all.emplace_back(kInPlace, "on");
   all.insert(all.end(), settings.overrides.begin(), settings.overrides.end());
   return all;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "pg/lsn.h"
 #include "pg/version.h"
+#include "restore/reach.h"
 #include "restore/target.h"
 
 namespace holdfast::restore {
@@ -14,6 +16,9 @@ namespace holdfast::restore {
 struct RecoverySettings {
   TargetOptions target;
   pg::TimelineId timeline;  // always explicit: a server's default follows branches nobody asked for
+  // A gap of the WAL in front of which recovery stops. Servers read ahead: what they ask for behind
+  // it must not end a recovery that has its target in front of it.
+  std::optional<GapAhead> gap{};
   std::string fetch_command;  // without %f and %p
   pg::MajorVersion version;   // a server does not start with a setting that it does not know
   bool replaces_source = false;

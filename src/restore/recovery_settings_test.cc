@@ -34,8 +34,36 @@ TEST(AutoConf, WritesTheTimelineInDecimal) {
 TEST(AutoConf, QuotesTheCommandForTheServerAndItsPlaceholders) {
   RecoverySettings settings = SettingsFor(LatestTarget{});
   settings.fetch_command = "'/a%b/holdfast' wal fetch";
-  EXPECT_THAT(AutoConf("", settings),
-              HasSubstr("restore_command = '''/a%%b/holdfast'' wal fetch %f \"%p\"'\n"));
+  EXPECT_THAT(
+      AutoConf("", settings),
+      HasSubstr("restore_command = '''/a%%b/holdfast'' wal fetch --timeline 10 %f \"%p\"'\n"));
+}
+
+TEST(AutoConf, StopsTheLatestMomentBeforeAGap) {
+  RecoverySettings settings = SettingsFor(LatestTarget{});
+  settings.target.exclusive = true;
+  settings.gap = {.gap = {.timeline = pg::TimelineId(10),
+                          .start = pg::Lsn(0x4000000),
+                          .end = pg::Lsn(0x5000000)},
+                  .last_record = pg::Lsn(0x3ffff00),
+                  .behind_to = pg::Lsn(0x6000000)};
+  const std::string text = AutoConf("", settings);
+  EXPECT_THAT(text, HasSubstr("recovery_target_lsn = '0/3FFFF00'\n"));
+  EXPECT_THAT(text, HasSubstr("recovery_target_inclusive = 'on'\n"));
+  EXPECT_THAT(text, HasSubstr("--timeline 10 --end 0/4000000 %f"));
+}
+
+TEST(AutoConf, KeepsATargetBeforeAGap) {
+  RecoverySettings settings = SettingsFor(XidTarget{815});
+  settings.gap = {.gap = {.timeline = pg::TimelineId(10),
+                          .start = pg::Lsn(0x4000000),
+                          .end = pg::Lsn(0x5000000)},
+                  .last_record = pg::Lsn(0x3ffff00),
+                  .behind_to = pg::Lsn(0x6000000)};
+  const std::string text = AutoConf("", settings);
+  EXPECT_THAT(text, HasSubstr("recovery_target_lsn = ''\n"));
+  EXPECT_THAT(text, HasSubstr("recovery_target_xid = '815'\n"));
+  EXPECT_THAT(text, HasSubstr("--end 0/4000000"));
 }
 
 TEST(AutoConf, UnsetsEveryTargetForTheLatestMoment) {

@@ -16,6 +16,7 @@
 #include "repo/repository.h"
 #include "repo/snapshot.h"
 #include "restore/config_places.h"
+#include "restore/reach.h"
 #include "restore/target.h"
 #include "wal/coverage.h"
 
@@ -43,6 +44,7 @@ struct RestorePlan {
   pg::TimelineId target_timeline;
   pg::Lsn wal_end;  // how far WAL reaches on the lineage
   std::optional<base::Time> last_commit;
+  std::optional<GapAhead> gap;  // at wal_end: the latest moment is in front of it
   TargetOptions target;
   base::Path to;
   std::map<pg::Oid, base::Path>

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "pg/wal_segment.h"
+#include "wal/coverage.h"
 #include "wal/prefetch_directory.h"
 
 namespace holdfast::wal {
@@ -21,12 +25,11 @@ pg::WalFileKind KindOf(const std::string& file_name) {
 
 [[noreturn]] void ReportGap(const std::string& file_name, const std::string& source,
                             std::string_view what) {
-  throw base::Error(
-      base::ErrorKind::kCorrupt,
-      fmt::format("segment {} {} in the archive of {}, but later ones of its timeline are there",
-                  file_name, what, source),
-      {"recovery must not end before this gap as if it were the end of the WAL",
-       "recover to a point before the gap, or from a backup taken after it"});
+  throw base::Error(base::ErrorKind::kCorrupt,
+                    fmt::format("segment {} {} in the archive of {}, but later WAL is there",
+                                file_name, what, source),
+                    {"recovery must not end before this gap as if it were the end of the WAL",
+                     "recover to a point before the gap, or from a backup taken after it"});
 }
 
 // Whether the archive's WAL of this timeline begins before the segment, so that its absence is a
@@ -49,20 +52,61 @@ std::optional<base::Bytes> GetOpen(Archive& archive, const FetchOptions& options
   return open ? std::optional(std::move(open->bytes)) : std::nullopt;
 }
 
+// A gap that begins at `position` or before is known: recovery has a target in front of it.
+bool StopsBefore(const FetchOptions& options, pg::Lsn position) {
+  return options.path && options.path->end && *options.path->end <= position;
+}
+
+bool StartsBehindEnd(Archive& archive, const FetchOptions& options) {
+  const std::uint32_t segment_size = archive.SegmentSize(options.system);
+  if (segment_size == 0) return false;
+  const auto size = pg::SegmentSize::FromBytes(segment_size);
+  const auto name = pg::ParseWalFileName(options.file_name, size);
+  return name && StopsBefore(options, pg::SegmentStart(name->segment, size));
+}
+
+Lineage LineageOf(Archive& archive, pg::SystemIdentifier system, pg::TimelineId timeline) {
+  if (timeline == pg::TimelineId(1)) return pg::TimelineHistory().Spans();
+  if (const auto history = archive.History(system, timeline)) return history->Spans();
+  throw base::Error(
+      base::ErrorKind::kCorrupt,
+      fmt::format("the history file of timeline {} is not in the archive of {}, so that its gaps "
+                  "cannot be told from its end",
+                  timeline.value(), archive.source()));
+}
+
+// Of a segment that is not whole in the archive: `open`, what there is of it, when the path goes on
+// on another timeline or ends here.
+std::optional<base::Bytes> AlongPath(Archive& archive, const FetchOptions& options,
+                                     const pg::WalFileName& name, pg::SegmentSize size,
+                                     std::optional<base::Bytes> open) {
+  const pg::Lsn start = pg::SegmentStart(name.segment, size);
+  const Lineage lineage = LineageOf(archive, options.system, options.path->timeline);
+  const auto span = std::ranges::find(lineage, name.timeline, &pg::TimelineSpan::timeline);
+  if (span != lineage.end() && span->end && *span->end <= start) return std::nullopt;
+  const Reach reach = FollowWal(archive.Take(options.system), lineage, start);
+  const bool passes = !reach.first_gap || reach.end >= pg::SegmentEnd(name.segment, size);
+  if (passes || StopsBefore(options, reach.end)) return open;
+  ReportGap(options.file_name, archive.source(), open ? "is there only in part" : "is missing");
+}
+
 std::optional<base::Bytes> GetSegment(Archive& archive, const FetchOptions& options) {
+  if (options.path && options.path->end && StartsBehindEnd(archive, options)) return std::nullopt;
   if (std::optional<base::Bytes> whole = archive.Get(options.system, options.file_name)) {
     return whole;
   }
   const std::uint32_t segment_size = archive.SegmentSize(options.system);
   if (segment_size == 0) return std::nullopt;  // no WAL of this cluster at all
   const auto size = pg::SegmentSize::FromBytes(segment_size);
-  if (!pg::ParseWalFileName(options.file_name, size)) return std::nullopt;
-  const bool later = archive.HasLaterSegment(options.system, options.file_name);
+  const auto name = pg::ParseWalFileName(options.file_name, size);
+  if (!name) return std::nullopt;
+  const bool later = !options.path && archive.HasLaterSegment(options.system, options.file_name);
   std::optional<base::Bytes> open = GetOpen(archive, options, segment_size);
   // It may have become whole, and its tails dropped, since it was looked for.
   if (std::optional<base::Bytes> whole = archive.Get(options.system, options.file_name)) {
     return whole;
   }
+  if (options.path) return AlongPath(archive, options, *name, size, std::move(open));
   if (!later) return open;
   if (open) ReportGap(options.file_name, archive.source(), "is there only in part");
   if (LiesInside(archive, options, size)) {

@@ -1,12 +1,20 @@
 // restore_command's side: `wal fetch FILE PATH`.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/file.h"
 #include "wal/archive.h"
 
 namespace holdfast::wal {
+
+// The recovery that asks for files.
+struct RecoveryPath {
+  pg::TimelineId timeline;  // that it follows to its end
+  // It has a target before this position, where a gap begins: what starts here is not there for it.
+  std::optional<pg::Lsn> end{};
+};
 
 struct FetchOptions {
   pg::SystemIdentifier system;
@@ -15,6 +23,9 @@ struct FetchOptions {
   // Where the segments after it are fetched ahead to, private to one recovery; empty: no prefetch.
   base::Path prefetch_directory;
   int prefetch_segments = 8;
+  // Where it is known, a missing segment is found out on any timeline of the path. Otherwise only
+  // by later whole segments of its own timeline.
+  std::optional<RecoveryPath> path{};
 };
 
 enum class FetchOutcome { kFetched, kNotThere };

@@ -79,10 +79,21 @@ class FetchTest : public PushTest {
     return options;
   }
   base::Bytes Fetched() { return base::ReadFile(directory_.path() / "RECOVERYXLOG"); }
-  void PutSegments(std::initializer_list<std::uint64_t> segments) {
+  FetchOptions Along(std::uint32_t timeline, const std::string& name,
+                     std::optional<pg::Lsn> end = std::nullopt) {
+    FetchOptions options = Options(name);
+    options.path = {.timeline = pg::TimelineId(timeline), .end = end};
+    return options;
+  }
+  void PutSegments(std::initializer_list<std::uint64_t> segments, std::uint32_t timeline = 1) {
     for (const std::uint64_t segment : segments) {
-      (void)archive.Put(kSystem, Name(1, segment), MakeSegment(1, segment));
+      (void)archive.Put(kSystem, Name(timeline, segment), MakeSegment(timeline, segment));
     }
+  }
+  void PutHistory(pg::Lsn left_at) {
+    const pg::TimelineHistory history(
+        pg::TimelineId(2), {{.timeline = kFirst, .left_at = left_at, .reason = "promoted"}});
+    (void)archive.Put(kSystem, "00000002.history", base::AsBytes(history.Format()));
   }
 };
 
@@ -125,6 +136,57 @@ TEST_F(FetchTest, NeverHidesAGap) {
               [&] { (void)Fetch(archive, Options(Name(1, 4))); });
   // Before the archive's first segment nothing is missing.
   EXPECT_EQ(Fetch(archive, Options(Name(1, 2))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, NeverHidesAGapInFrontOfTheNextTimeline) {
+  PutHistory(At(6, 100));
+  PutSegments({3, 4});
+  PutSegments({6}, 2);
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Along(2, Name(1, 5))); });
+  archive.PutTail(kSystem, kFirst, At(5), base::ByteView(MakeSegment(1, 5)).first(9000));
+  ExpectError(ErrorKind::kCorrupt, "only in part",
+              [&] { (void)Fetch(archive, Along(2, Name(1, 5))); });
+  PutSegments({5});
+  EXPECT_EQ(Fetch(archive, Along(2, Name(1, 5))), FetchOutcome::kFetched);
+  EXPECT_EQ(Fetch(archive, Along(2, Name(2, 7))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 6))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, NeverHidesAGapInFrontOfATail) {
+  PutSegments({3});
+  archive.PutTail(kSystem, kFirst, At(5), base::ByteView(MakeSegment(1, 5)).first(9000));
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Along(1, Name(1, 4))); });
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 5))), FetchOutcome::kFetched);
+}
+
+TEST_F(FetchTest, TakesAGapThatRecoveryStopsBeforeForTheEnd) {
+  PutSegments({3, 5, 6});
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 4), At(4))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 5), At(4))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 3), At(4))), FetchOutcome::kFetched);
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Along(1, Name(1, 4), At(5))); });
+
+  archive.PutTail(kSystem, kFirst, At(4), base::ByteView(MakeSegment(1, 4)).first(9000));
+  EXPECT_EQ(Fetch(archive, Along(1, Name(1, 4), At(4, 9000))), FetchOutcome::kFetched);
+}
+
+TEST_F(FetchTest, MissesNothingOnATimelineThatThePathHasLeft) {
+  PutHistory(At(5, 100));
+  PutSegments({3, 4, 5, 7});
+  PutSegments({5}, 2);
+  // The server asks for it once timeline 2 has ended.
+  EXPECT_EQ(Fetch(archive, Along(2, Name(1, 6))), FetchOutcome::kNotThere);
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Along(1, Name(1, 6))); });
+}
+
+TEST_F(FetchTest, CannotTellAGapWithoutTheHistoryOfItsPath) {
+  PutSegments({3});
+  ExpectError(ErrorKind::kCorrupt, "history file of timeline 2",
+              [&] { (void)Fetch(archive, Along(2, Name(1, 4))); });
 }
 
 class PrefetchTest : public FetchTest {
