@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "storage/aws_profile_source.h"
 #include "storage/directory_storage.h"
 
 namespace holdfast::storage {
@@ -40,6 +41,12 @@ http::ClientOptions ServiceHttpOptions(const OpenOptions& options) {
           .stop = options.stop};
 }
 
+// What the endpoint's name tells is better than a profile that was made for another.
+std::string RegionOf(const S3Options& s3) {
+  const bool known = !s3.region.empty() || !ParseEndpoint(s3.endpoint).region.empty();
+  return known ? s3.region : AwsProfileRegion(s3.credentials);
+}
+
 }  // namespace
 
 std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options) {
@@ -50,7 +57,7 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
   auto client = std::make_unique<S3Client>(
       S3ClientOptions{.location = ParseS3Url(url),
                       .endpoint = ParseEndpoint(s3.endpoint),
-                      .region = s3.region,
+                      .region = RegionOf(s3),
                       .style = s3.style},
       std::make_shared<http::Client>(HttpOptions(options)),
       std::make_shared<AwsCredentialChain>(std::move(sources), clock), clock);
