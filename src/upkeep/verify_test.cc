@@ -673,8 +673,12 @@ TEST(Verify, MarksThePacksThatAreAlteredWhereItReadsThem) {
 TEST(Verify, MarksNothingThatIsSoundOrMissingOrNoPack) {
   const Sample sample = Whole().Clone();
   EXPECT_EQ(VerifyAndMark(sample, VerifyLevel::kData).marked, 0U);
+  // One that is missed though the record of the last backup is damaged.
+  const repo::ShortPackId pack =
+      repo::ReadPackList(*sample.repository->memory, sample.backups[0].id).front();
+  const std::string hex = base::ToHex(pack.bytes);
   (void)sample.repository->memory->Remove(
-      ObjectsUnder(*sample.repository, repo::kPacksPrefix).front());
+      ObjectsUnder(*sample.repository, "packs/" + hex.substr(0, 2) + "/" + hex).front());
   const Flip flip(sample, repo::SnapshotObject(sample.backups[2].id), 100);
   const VerifyResult result = VerifyAndMark(sample, VerifyLevel::kData);
   EXPECT_THAT(result.damages, SizeIs(2));
