@@ -1,15 +1,11 @@
 #include "restore/destination.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
-#include <set>
-#include <sstream>
 #include <string>
 
 #include "base/error.h"
@@ -20,53 +16,6 @@ namespace holdfast::restore {
 namespace fs = std::filesystem;
 
 namespace {
-
-bool IsEmptyOrAbsent(const base::Path& directory) {
-  if (!fs::exists(fs::symlink_status(directory))) return true;
-  if (!fs::is_directory(directory)) {
-    throw base::Error(base::ErrorKind::kConflict,
-                      fmt::format("{} exists and is not a directory", directory.native()));
-  }
-  // A freshly made file system has this one directory.
-  return std::ranges::all_of(
-      fs::directory_iterator(directory),
-      [](const fs::directory_entry& entry) { return entry.path().filename() == "lost+found"; });
-}
-
-// The process named by postmaster.pid, if it lives. A stale file with a re-used number errs on the
-// safe side.
-bool ServerRuns(const base::Path& directory) {
-  const auto contents = base::ReadFileIfExists(directory / "postmaster.pid");
-  if (!contents) return false;
-  const std::string_view text = base::AsText(*contents);
-  int pid = 0;
-  std::from_chars(text.data(), text.data() + text.size(), pid);
-  return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
-}
-
-bool IsUnfinishedRestore(const base::Path& directory) {
-  return fs::exists(directory / kUnfinishedControlPath) && !fs::exists(directory / kControlPath);
-}
-
-constexpr std::string_view kMarkHeading = "an unfinished restore by holdfast";
-
-// The tablespace directories of an unfinished restore.
-std::set<base::Path> FilledBefore(const base::Path& data_directory) {
-  std::set<base::Path> directories;
-  if (!IsUnfinishedRestore(data_directory)) return directories;
-  const base::Bytes mark = base::ReadFile(data_directory / kUnfinishedControlPath);
-  std::istringstream lines{std::string(base::AsText(mark))};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with('/')) directories.insert(base::Path(line));
-  }
-  return directories;
-}
-
-std::string MarkOf(const std::set<base::Path>& directories) {
-  std::string mark = fmt::format("{}\n", kMarkHeading);
-  for (const base::Path& directory : directories) mark += fmt::format("{}\n", directory.native());
-  return mark;
-}
 
 bool Contains(const base::Path& outer, const base::Path& inner) {
   const auto [mismatch, rest] = std::ranges::mismatch(outer, inner);
@@ -86,33 +35,7 @@ bool Names(const std::string& key, const catalog::TablespaceFacts& tablespace) {
          key == std::to_string(tablespace.oid);
 }
 
-void Empty(const base::Path& directory) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename() != "lost+found") fs::remove_all(entry.path());
-  }
-}
-
 }  // namespace
-
-DestinationState CheckDataDirectory(const base::Path& directory) {
-  if (IsEmptyOrAbsent(directory)) return DestinationState::kFree;
-  if (ServerRuns(directory)) {
-    throw base::Error(base::ErrorKind::kConflict,
-                      fmt::format("a server is running on {}", directory.native()),
-                      {"restore into another directory"});
-  }
-  if (IsUnfinishedRestore(directory)) return DestinationState::kUnfinished;
-  throw base::Error(base::ErrorKind::kConflict, fmt::format("{} is not empty", directory.native()),
-                    {"restore into an empty directory, or move what is there out of the way"});
-}
-
-void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory) {
-  if (IsEmptyOrAbsent(directory) || FilledBefore(data_directory).contains(directory)) return;
-  throw base::Error(
-      base::ErrorKind::kConflict,
-      fmt::format("the tablespace directory {} is not empty", directory.native()),
-      {fmt::format("give it another place: --tablespace {}=NEW", directory.native())});
-}
 
 std::map<pg::Oid, base::Path> MapTablespaces(
     const std::vector<catalog::TablespaceFacts>& tablespaces,
@@ -173,34 +96,6 @@ void CheckSpace(const std::map<base::Path, std::uint64_t>& bytes_by_directory) {
                                   base::FormatBytes(need.bytes)),
                       {"free some space there, or restore to another disk; nothing was written"});
   }
-}
-
-void PrepareDirectories(const base::Path& data_directory,
-                        const std::map<pg::Oid, base::Path>& tablespaces) {
-  const DestinationState state = CheckDataDirectory(data_directory);
-  for (const auto& [oid, directory] : tablespaces)
-    CheckTablespaceDirectory(directory, data_directory);
-  std::set<base::Path> filled = FilledBefore(data_directory);
-  // The mark goes last when emptying and first when filling: between the two nothing says
-  // "cluster".
-  if (state == DestinationState::kUnfinished) {
-    for (const auto& [oid, directory] : tablespaces) {
-      if (filled.contains(directory) && fs::exists(directory)) Empty(directory);
-    }
-    for (const fs::directory_entry& entry : fs::directory_iterator(data_directory)) {
-      if (entry.path().filename() != "global" && entry.path().filename() != "lost+found")
-        fs::remove_all(entry.path());
-    }
-    for (const fs::directory_entry& entry : fs::directory_iterator(data_directory / "global")) {
-      if (entry.path().filename() != base::Path(kUnfinishedControlPath).filename())
-        fs::remove_all(entry.path());
-    }
-  }
-  // Also what an earlier attempt filled and this one does not: a third may come back to it.
-  for (const auto& [oid, directory] : tablespaces) filled.insert(directory);
-  base::MakeDirectories(data_directory / "global");
-  base::WriteFileDurably(data_directory / kUnfinishedControlPath, base::AsBytes(MarkOf(filled)));
-  for (const auto& [oid, directory] : tablespaces) base::MakeDirectories(directory);
 }
 
 }  // namespace holdfast::restore

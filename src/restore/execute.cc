@@ -12,7 +12,7 @@
 #include "pg/backup_manifest.h"
 #include "pg/version.h"
 #include "repo/lease.h"
-#include "restore/destination.h"
+#include "restore/claim.h"
 #include "restore/file_writer.h"
 #include "restore/owner.h"
 #include "restore/recovery_files.h"
@@ -235,7 +235,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan, report);
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
-  PrepareDirectories(plan.to, plan.tablespaces);
+  Claim claim(plan.to, plan.tablespaces);
   Manifest manifest(plan);
 
   report.BeginPhase("restoring", plan.bytes);
@@ -259,6 +259,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   files.FinishDirectories();
   // Until here PostgreSQL cannot start on the directory.
   recovery.WriteControlFile(control_contents, control.mode);
+  claim.Finish();
   return std::move(files.result());
 }
 

@@ -12,6 +12,7 @@
 #include "repo/stored_check.h"
 #include "repo/tree.h"
 #include "restore/choose.h"
+#include "restore/claim.h"
 #include "restore/config_settings.h"
 #include "restore/destination.h"
 #include "restore/reach.h"

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -14,7 +13,7 @@
 #include "pg/crc32c.h"
 #include "pg/version.h"
 #include "pg/wal_segment.h"
-#include "restore/destination.h"
+#include "restore/claim.h"
 #include "restore/recovery_settings.h"
 #include "wal/archive.h"
 #include "wal/coverage.h"
@@ -115,9 +114,6 @@ void RecoveryFiles::WriteControlFile(base::ByteView contents, std::uint32_t mode
   if (std::rename(from.c_str(), place.c_str()) != 0) {
     throw base::SystemError(errno, fmt::format("cannot rename a file to {}", place.native()));
   }
-  base::SyncDirectory(place.parent_path());
-  // Beside a control file the mark means nothing any more.
-  std::filesystem::remove(plan_.to / kUnfinishedControlPath);
   base::SyncDirectory(place.parent_path());
 }
 

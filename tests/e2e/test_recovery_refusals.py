@@ -1,6 +1,7 @@
 """What a restore refuses and says then, what an interrupted one leaves, and what damage on the source comes to."""
 
 import os
+import signal
 
 import pytest
 from harness.process import eventually
@@ -59,15 +60,19 @@ def test_the_directory_of_a_running_server(shop):
 
 def test_a_restore_that_is_killed_can_be_repeated(shop):
     to = shop.workplace.path / "killed"
-    marks = [lambda: (to / "global" / "pg_control.holdfast").exists(), lambda: (to / "PG_VERSION").exists(),
-             lambda: (to / "backup_label").exists(), lambda: (to / "recovery.signal").exists()]
     killed = 0
-    for mark in marks:
+    for mark in ("base", "PG_VERSION", "backup_label", "recovery.signal"):
+        before = changed_at(to / mark)
         process = shop.program.start("restore", "shop", "--to", to, "--at", shop.later.time)
-        eventually(lambda: mark() or not process.running(), "the restore to come so far")
-        process.kill()
+        eventually(lambda: changed_at(to / mark) not in (None, before) or not process.running(), f"the restore of {mark}")
+        process.send(signal.SIGSTOP)
         if (to / "global" / "pg_control").exists():  # it was quicker than we
+            process.kill()
             break
+        for words in ((), ("--dry-run",)):
+            second = shop.program.run("restore", "shop", "--to", to, *words, code=4)
+            assert "another restore" in second.err and "hint: wait for it" in second.err
+        process.kill()
         killed += 1
         start = shop.server.tool("postgres", "-D", to, "-c", f"unix_socket_directories={shop.workplace.path}", code=None)
         assert start.code != 0 and ("pg_control" in start.err or "postgresql.conf" in start.err)
@@ -76,6 +81,15 @@ def test_a_restore_that_is_killed_can_be_repeated(shop):
         to = shop.workplace.path / "quick"
     server = shop.recovered(to.name, "--at", shop.later.time)
     check_sound(server, shop.later.ledger, pgbench=True)
+
+
+def changed_at(path):
+    """Differs from what it was once the path is made anew; None when it is not there."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def test_a_damaged_page_is_named_and_the_backup_made(protect):
