@@ -1,11 +1,14 @@
 #include "backup/copy_stage.h"
 
+#include <optional>
 #include <utility>
 
+#include "backup/parent_pages.h"
 #include "base/bounded_queue.h"
 #include "base/error.h"
 #include "base/workers.h"
 #include "repo/file_digest.h"
+#include "repo/parent_tree.h"
 
 namespace holdfast::backup {
 
@@ -55,7 +58,11 @@ repo::TreeEntry WithoutContent(const pg::ClusterEntry& entry) {
 class Stage {
  public:
   Stage(const CopyContext& context, const CopyStageOptions& options)
-      : context_(context), options_(options), tree_(context.writer.meta()), assembler_(tree_) {}
+      : context_(context),
+        options_(options),
+        tree_packs_(context.writer, context.parent_frames, context.losses),
+        tree_(context.writer.meta(), ParentOf(options)),
+        assembler_(tree_) {}
 
   repo::TreeRoot Run(const std::vector<pg::ClusterEntry>& entries,
                      const std::function<base::Bytes()>& read_control,
@@ -78,6 +85,13 @@ class Stage {
   }
 
  private:
+  repo::ParentTree* ParentOf(const CopyStageOptions& options) {
+    if (!options.parent_tree) return nullptr;
+    return &parent_tree_.emplace(
+        context_.parent_frames, *options.parent_tree,
+        [this](const repo::PackId& pack) { return tree_packs_.Use(pack); });
+  }
+
   void Dispatch(const std::vector<pg::ClusterEntry>& entries, const std::stop_token& stop) {
     ParentEntries parent(context_.parent_frames, options_.parent_tree, context_.losses);
     for (const pg::ClusterEntry& entry : entries) {
@@ -131,6 +145,9 @@ class Stage {
 
   const CopyContext& context_;
   const CopyStageOptions& options_;
+  // Of the thread that adds to the tree: one at a time.
+  ReusablePacks tree_packs_;
+  std::optional<repo::ParentTree> parent_tree_;
   repo::TreeWriter tree_;
   TreeAssembler assembler_;
   base::BoundedQueue<CopyUnit> queue_{kQueueBytes};

@@ -150,6 +150,24 @@ TEST_F(CopyStage, StoresNothingOfAClusterThatDidNotChange) {
   EXPECT_EQ(second.pack_count, first.pack_count + 1);
 }
 
+TEST_F(CopyStage, TakesOverTheTreeWhereNothingChanged) {
+  for (int i = 0; i < 3000; ++i) {
+    cluster.files()["conf/" + std::to_string(i)] = base::ToBytes("value " + std::to_string(i * i));
+  }
+  const repo::Snapshot first = BackUp();
+  const auto size_of_packs = [&] {
+    std::uint64_t size = 0;
+    for (const auto& object : storage::ListAll(*faulty, repo::kPacksPrefix)) size += object.size;
+    return size;
+  };
+  const std::uint64_t of_first = size_of_packs();
+  cluster.files()["conf/77"] = base::ToBytes("another value");
+  const repo::Snapshot second = BackUp(first);
+  EXPECT_LT((size_of_packs() - of_first) * 4, of_first);
+  EXPECT_EQ(ReadBack(second), cluster.files());
+  EXPECT_EQ(ReadBack(BackUp(second)), cluster.files());
+}
+
 TEST_F(CopyStage, KeepsZeroPagesWithoutStoringThem) {
   cluster.files()["base/5/16384"] = base::Bytes(std::size_t{20000} * repo::kPageSize);
   ChangePage("base/5/16384", 12345, 1);

@@ -77,6 +77,7 @@ void CheckTreeEntry(const TreeEntry& entry, base::ErrorKind kind);
 
 class MetaWriter;
 class FrameReader;
+class ParentTree;
 
 // Where a finished tree is: the frames of its index (first key, frame), in order.
 struct TreeRoot {
@@ -91,7 +92,8 @@ struct TreeRoot {
 // map in a frame of its own names do not: see UsePacksOf.
 class TreeWriter {
  public:
-  explicit TreeWriter(MetaWriter& meta);
+  // Where `parent` has frames with the same records, they are referred to.
+  explicit TreeWriter(MetaWriter& meta, ParentTree* parent = nullptr);
   ~TreeWriter();
   void Add(const TreeEntry& entry);
   TreeRoot Finish();

@@ -373,7 +373,7 @@ bool StartsTreeGroup(std::string_view path) {
   }
   hash ^= hash >> 32;
   hash *= 0x9E3779B97F4A7C15;
-  return hash >> 55 == 0;
+  return hash >> 57 == 0;
 }
 
 }  // namespace holdfast::repo

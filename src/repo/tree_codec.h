@@ -89,7 +89,7 @@ base::Bytes EncodeExtents(std::span<const Extent> extents);
 std::vector<Extent> DecodeExtents(base::ByteView frame);  // Error(kCorrupt)
 
 // Does a new tree frame begin with this path? Depends on the path alone, so that an unchanged
-// stretch of files is cut the same way in every backup; one path in 512 on average.
+// stretch of files is cut the same way in every backup; one path in 128 on average.
 bool StartsTreeGroup(std::string_view path);
 
 }  // namespace holdfast::repo

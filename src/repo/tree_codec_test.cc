@@ -202,13 +202,13 @@ TEST(PackTableBuilder, GivesAPackOneNumberUnderItsProvisionalIdAndItsName) {
   EXPECT_EQ(table.packs()[0], Pack(2));
 }
 
-TEST(StartsTreeGroup, CutsAboutEvery512thPathAndOnlyByThePath) {
+TEST(StartsTreeGroup, CutsAboutEvery128thPathAndOnlyByThePath) {
   int cuts = 0;
   for (int i = 0; i < 200'000; ++i) {
     if (StartsTreeGroup("base/16384/" + std::to_string(16384 + i))) ++cuts;
   }
-  EXPECT_GT(cuts, 200'000 / 512 / 2);
-  EXPECT_LT(cuts, 200'000 / 512 * 2);
+  EXPECT_GT(cuts, 200'000 / 128 / 2);
+  EXPECT_LT(cuts, 200'000 / 128 * 2);
 }
 
 TEST(StartsTreeGroup, NeverChangesAsTreesAreSharedBetweenVersions) {
@@ -216,7 +216,7 @@ TEST(StartsTreeGroup, NeverChangesAsTreesAreSharedBetweenVersions) {
   for (std::uint32_t i = 0; i < 100'000; ++i) {
     if (StartsTreeGroup("base/5/" + std::to_string(i))) checksum = checksum * 31 + i;
   }
-  EXPECT_EQ(checksum, 1339174782U);
+  EXPECT_EQ(checksum, 3264036944U);
 }
 
 RC_GTEST_PROP(TreeGroup, GivesBackAnySortedEntries, ()) {

@@ -36,7 +36,7 @@ struct TreeReader::State {
   std::optional<std::string> last_path;
   bool skipped = false;
 
-  // All index frames: about 80 bytes for every 512 files.
+  // All index frames: about 80 bytes for every 128 files.
   const std::vector<TreeIndexEntry>& Index() {
     if (index) return *index;
     std::vector<TreeIndexEntry> all;

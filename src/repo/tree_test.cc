@@ -4,10 +4,12 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 
 #include "base/error.h"
 #include "repo/content_store.h"
+#include "repo/parent_tree.h"
 #include "repo/testing/model_backup.h"
 #include "repo/tree_codec.h"
 
@@ -68,6 +70,141 @@ TEST(Tree, GivesBackManyEntriesInOrderAndFindsEachByPath) {
   EXPECT_FALSE(tree.Find("base/16384/12x"));
   EXPECT_FALSE(tree.Find("z"));
   EXPECT_EQ(ReadTree(tree), entries);
+}
+
+// A cluster's files: three of each relation, each of a page or two in one pack.
+std::vector<TreeEntry> ClusterEntries(const PackId& pack, int count) {
+  std::vector<TreeEntry> entries;
+  for (int i = 0; i < count; ++i) {
+    TreeEntry entry;
+    entry.path = "base/16384/" + std::to_string(100'000 + i / 3) +
+                 (i % 3 == 1   ? "_fsm"
+                  : i % 3 == 2 ? "_vm"
+                               : "");
+    entry.mode = 0600;
+    entry.uid = 105;
+    entry.gid = 106;
+    entry.modified = base::Time(std::chrono::microseconds(1'790'000'000'123'456 + i * 7'654'321LL));
+    const std::uint32_t pages = 1 + i % 5;
+    entry.size = std::uint64_t{pages} * kPageSize;
+    PageMapBuilder map;
+    for (std::uint32_t page = 0; page < pages; ++page) {
+      const std::uint32_t position = i * 5 + page;
+      map.Add({.zero = false, .frame = {pack, position / 16}, .index = position % 16});
+    }
+    entry.content = PagedContent{{{.page_count = pages, .map = map.Take()}}};
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+// Twenty stretches of ten files, as a few tables that were written to have it.
+void TouchSomeTables(std::vector<TreeEntry>& entries, std::mt19937_64& random) {
+  for (int table = 0; table < 20; ++table) {
+    const std::size_t first = random() % (entries.size() - 10);
+    for (std::size_t i = 0; i < 10; ++i) entries[first + i].modified += std::chrono::seconds(5);
+  }
+}
+
+class SharedTree : public testing::Test {
+ protected:
+  SharedTree() {
+    PackBuilder content(test.sound().keyring(), PackKind::kData, {});
+    content.Append(FrameKind::kBytes, base::AsBytes("pages"));
+    const FinishedPack pack = content.Finish();
+    EXPECT_EQ(test.memory->Put(PackObject(pack.id), pack.contents), storage::PutOutcome::kStored);
+    entries = ClusterEntries(pack.id, 20'000);
+  }
+
+  // Returns what the tree's own frames take.
+  std::uint64_t Write(const ParentTree::Use& use) {
+    WriterOptions options = Options();
+    options.pack_size = 32 * base::kMiB;
+    Writer writer(test.sound(), options);
+    FrameReader frames(test.repository());
+    std::optional<ParentTree> parent;
+    if (root) parent.emplace(frames, *root, use);
+    TreeWriter tree(writer.meta(), parent ? &*parent : nullptr);
+    for (const TreeEntry& entry : entries) tree.Add(entry);
+    TreeRoot next = tree.Finish();
+    writer.meta().Flush();
+    for (FrameRef& ref : next.index_frames) ref.pack = writer.names().Named(ref.pack);
+    root = std::move(next);
+    return writer.stats().bytes_stored;
+  }
+
+  void ExpectWhole() {
+    FrameReader frames(test.sound());
+    TreeReader tree(frames, *root);
+    EXPECT_EQ(ReadTree(tree), entries);
+  }
+
+  std::set<PackId> PacksOfTree() {
+    FrameReader frames(test.sound());
+    std::set<PackId> packs;
+    for (const FrameRef& ref : root->index_frames) {
+      packs.insert(ref.pack);
+      for (const TreeIndexEntry& group : DecodeTreeIndex(*frames.Read(ref), ref.pack)) {
+        packs.insert(group.frame.pack);
+      }
+    }
+    return packs;
+  }
+
+  TestRepository test;
+  std::vector<TreeEntry> entries;
+  std::optional<TreeRoot> root;
+  std::mt19937_64 random{20261121};
+};
+
+TEST_F(SharedTree, TakesOverTheFramesThatDidNotChange) {
+  std::set<PackId> used;
+  const auto use = [&](const PackId& pack) {
+    used.insert(pack);
+    return true;
+  };
+  const std::uint64_t whole = Write(use);
+  for (int round = 0; round < 30; ++round) {
+    TouchSomeTables(entries, random);
+    used.clear();
+    const std::uint64_t part = Write(use);
+    EXPECT_LT(part, whole / 2) << round;
+    ExpectWhole();
+    std::set<PackId> packs = PacksOfTree();
+    EXPECT_LE(packs.size(), kMaxSharedTreePacks + 1);
+    packs.erase(root->index_frames[0].pack);
+    EXPECT_EQ(packs, used);
+  }
+}
+
+TEST_F(SharedTree, StoresNothingAgainButItsIndexWhenNothingChanged) {
+  const auto use = [](const PackId&) { return true; };
+  const std::uint64_t whole = Write(use);
+  EXPECT_LT(Write(use), whole / 20);
+  ExpectWhole();
+}
+
+TEST_F(SharedTree, StoresAgainWhatLiesInPacksThatMayNotBeUsed) {
+  const auto use = [](const PackId&) { return false; };
+  const std::uint64_t whole = Write(use);
+  EXPECT_GT(Write(use), whole * 9 / 10);
+  ExpectWhole();
+  EXPECT_EQ(PacksOfTree().size(), 1U);
+}
+
+TEST_F(SharedTree, StoresAgainWhatCannotBeReadOfTheParent) {
+  const auto use = [](const PackId&) { return true; };
+  (void)Write(use);
+  const std::string pack = PackObject(root->index_frames[0].pack);
+  // In the frames, which are opened one by one.
+  test.faulty->FlipBitAtRest(pack, test.memory->Stat(pack)->size / 2);
+  (void)Write(use);
+  ExpectWhole();
+  (void)test.memory->Remove(PackObject(root->index_frames[0].pack));
+  (void)Write(use);
+  ExpectWhole();
+  test.faulty->Inject({.verb = storage::Verb::kGetRange, .prefix = std::string(kPacksPrefix)});
+  EXPECT_THROW((void)Write(use), base::Error);
 }
 
 TEST(Tree, MayBeEmpty) {

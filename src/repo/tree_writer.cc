@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "repo/content_store.h"
+#include "repo/parent_tree.h"
 #include "repo/tree.h"
 #include "repo/tree_codec.h"
 #include "repo/writer.h"
@@ -64,12 +65,14 @@ FrameRef AppendFrame(MetaWriter& meta, FrameKind kind, Encoder& encoder) {
 }  // namespace
 
 struct TreeWriter::State {
-  explicit State(MetaWriter& meta_in)
+  State(MetaWriter& meta_in, ParentTree* parent_in)
       : meta(meta_in),
+        parent(parent_in),
         group(ResolveBy(meta_in.writer().names())),
         index(ResolveBy(meta_in.writer().names())) {}
 
   MetaWriter& meta;
+  ParentTree* parent;
   TreeGroupEncoder group;
   TreeIndexEncoder index;
   std::optional<std::string> last_path;
@@ -98,9 +101,15 @@ struct TreeWriter::State {
   void CloseGroup() {
     UseNamed(group.packs());
     std::string first_path = group.first_path();
-    const FrameRef frame = AppendFrame(meta, FrameKind::kTree, group);
-    index.Add({std::move(first_path), frame});
+    index.Add({std::move(first_path), StoreGroup()});
     if (index.full()) CloseIndex();
+  }
+
+  FrameRef StoreGroup() {
+    const auto same = parent != nullptr ? parent->FindSame(group) : std::nullopt;
+    if (!same) return AppendFrame(meta, FrameKind::kTree, group);
+    group.Clear();
+    return *same;
   }
 
   // A pack that has no name yet is being built by this backup.
@@ -115,7 +124,8 @@ struct TreeWriter::State {
   }
 };
 
-TreeWriter::TreeWriter(MetaWriter& meta) : state_(std::make_unique<State>(meta)) {}
+TreeWriter::TreeWriter(MetaWriter& meta, ParentTree* parent)
+    : state_(std::make_unique<State>(meta, parent)) {}
 TreeWriter::~TreeWriter() = default;
 
 void TreeWriter::Add(const TreeEntry& entry) { state_->Add(entry); }
