@@ -129,14 +129,17 @@ std::string_view CheckStateName(CheckState state) {
     case CheckState::kAttention:
       return "attention";
     case CheckState::kFailed:
+      return "failed";
+    case CheckState::kRefused:
       break;
   }
-  return "failed";
+  return "refused";
 }
 
 ExitCode ExitCodeOf(const std::vector<CheckItem>& items) {
   CheckState worst = CheckState::kOk;
   for (const CheckItem& item : items) worst = std::max(worst, item.state);
+  if (worst == CheckState::kRefused) return ExitCode::kRefused;
   if (worst == CheckState::kFailed) return ExitCode::kUnavailable;
   return worst == CheckState::kOk ? ExitCode::kDone : ExitCode::kAttention;
 }

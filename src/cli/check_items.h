@@ -14,7 +14,8 @@
 
 namespace holdfast::cli {
 
-enum class CheckState { kOk, kAttention, kFailed };
+// kRefused: it works, and would end badly.
+enum class CheckState { kOk, kAttention, kFailed, kRefused };
 std::string_view CheckStateName(CheckState state);
 
 struct CheckItem {
@@ -24,7 +25,7 @@ struct CheckItem {
   std::string hint{};  // what to do; never empty unless the state is kOk
 };
 
-// 0, 1 for attention, 5 when something failed.
+// 0, 1 for attention, 5 when something failed, 4 when something is refused.
 ExitCode ExitCodeOf(const std::vector<CheckItem>& items);
 
 // How a receiver would get WAL from this server.

@@ -159,6 +159,8 @@ TEST(CheckItems, TheWorstDecidesTheExitCode) {
   EXPECT_EQ(ExitCodeOf({ok}), ExitCode::kDone);
   EXPECT_EQ(ExitCodeOf({ok, attention}), ExitCode::kAttention);
   EXPECT_EQ(ExitCodeOf({attention, failed, ok}), ExitCode::kUnavailable);
+  const CheckItem refused{.name = "d", .state = CheckState::kRefused};
+  EXPECT_EQ(ExitCodeOf({attention, refused, failed}), ExitCode::kRefused);
 }
 
 }  // namespace

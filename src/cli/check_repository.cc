@@ -8,6 +8,7 @@
 #include "cli/check_server.h"
 #include "cli/open_repository.h"
 #include "cli/open_storage.h"
+#include "cli/probe_store.h"
 #include "config/mask.h"
 #include "repo/lease.h"
 
@@ -75,6 +76,10 @@ class RepositoryCheck {
       Try("writable", "let the user that runs holdfast write there",
           [&] { items_.push_back(TryWriting(*repository)); });
     }
+    Try("store", "is it reachable, and may objects be put there?", [&] {
+      for (const storage::StoreFinding& finding : ProbeStore(session_, settings_))
+        items_.push_back(ToCheckItem(finding));
+    });
     if (const auto directory = DirectoryOf(settings_.url)) {
       Try("space", "look at the file system", [&] {
         items_.push_back(JudgeRoom({.name = "space",

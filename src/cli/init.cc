@@ -9,7 +9,9 @@
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/open_storage.h"
+#include "cli/probe_store.h"
 #include "cli/session.h"
+#include "cli/table.h"
 #include "cli/unlock.h"
 #include "config/mask.h"
 #include "config/name.h"
@@ -152,8 +154,32 @@ Key MakeKey(Session& session, const config::Repository& wanted) {
   return {std::move(made.key), wanted.key_file->filename().string(), made.created};
 }
 
+using Findings = std::vector<storage::StoreFinding>;
+
+nlohmann::json ToJson(const Findings& findings) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const storage::StoreFinding& finding : findings)
+    list.push_back({{"name", finding.name},
+                    {"state", CheckStateName(ToCheckItem(finding).state)},
+                    {"detail", finding.words},
+                    {"hint", finding.hint}});
+  return list;
+}
+
+// Done, but for what deserves attention.
+ExitCode WarnOf(Session& session, const Findings& findings) {
+  ExitCode code = ExitCode::kDone;
+  for (const storage::StoreFinding& finding : findings) {
+    if (ToCheckItem(finding).state != CheckState::kAttention) continue;
+    session.reporter().Warn(fmt::format("{}: {}; {}", finding.name, finding.words, finding.hint));
+    code = ExitCode::kAttention;
+  }
+  return code;
+}
+
 void PrintForPeople(Session& session, const config::Repository& wanted, const Key& key,
-                    const std::string& id, const std::string& toml_to_show) {
+                    const std::string& id, const Findings& findings,
+                    const std::string& toml_to_show) {
   std::ostream& out = session.out();
   out << fmt::format("created repository {} ({})\n", config::MaskUrlPassword(wanted.url), id);
   if (wanted.key_file) {
@@ -166,6 +192,9 @@ void PrintForPeople(Session& session, const config::Repository& wanted, const Ke
     out << "\nWithout the passphrase nobody can read the backups, also not you. Keep it away from\n"
            "this machine and from the repository.\n";
   }
+  if (!findings.empty()) out << "\nThe store, found out by trying:\n";
+  for (const storage::StoreFinding& finding : findings)
+    out << Printable(fmt::format("  {}: {}", finding.name, finding.words)) << '\n';
   if (!toml_to_show.empty()) out << "\nPut this into holdfast.toml:\n\n" << toml_to_show;
 }
 
@@ -177,14 +206,16 @@ int Init(Session& session, const InitOptions& options) {
   const std::string new_config =
       options.write_config ? WithRepository(file, wanted, toml) : std::string();
   RefuseExisting(session, wanted);
+  const Findings findings = ProbeStore(session, wanted);
+  RefuseUnfit(wanted, findings);
   const Key key = MakeKey(session, wanted);
   const repo::Repository repository = repo::Repository::Create(
       OpenStorage(session, wanted, true), session.clock(), key.unlock, {.key_label = key.label});
   if (options.write_config) base::WriteFileDurably(file, base::AsBytes(new_config), ModeOf(file));
   if (!session.json()) {
-    PrintForPeople(session, wanted, key, repository.id(),
+    PrintForPeople(session, wanted, key, repository.id(), findings,
                    !options.url.empty() && !options.write_config ? toml : std::string());
-    return ToInt(ExitCode::kDone);
+    return ToInt(WarnOf(session, findings));
   }
   session.PrintJson(
       {{"repository",
@@ -193,9 +224,10 @@ int Init(Session& session, const InitOptions& options) {
          {"id", repository.id()}}},
        {"key_file", wanted.key_file ? nlohmann::json(wanted.key_file->string()) : nlohmann::json()},
        {"key_file_created", key.created},
+       {"store", ToJson(findings)},
        {"config", toml},
        {"config_file", options.write_config ? nlohmann::json(file.string()) : nlohmann::json()}});
-  return ToInt(ExitCode::kDone);
+  return ToInt(WarnOf(session, findings));
 }
 
 }  // namespace

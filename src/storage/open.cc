@@ -67,7 +67,7 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
 }
 
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options) {
-  if (url.starts_with(kS3Scheme)) return OpenS3(url, options);
+  if (IsS3(url)) return OpenS3(url, options);
   const std::string_view path = DirectoryPath(url);
   if (path.empty()) {
     throw base::Error(
@@ -77,5 +77,7 @@ std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& op
   return std::make_unique<DirectoryStorage>(base::Path(path),
                                             DirectoryOptions{.create = options.create});
 }
+
+bool IsS3(std::string_view url) { return url.starts_with(kS3Scheme); }
 
 }  // namespace holdfast::storage

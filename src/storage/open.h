@@ -45,7 +45,9 @@ struct OpenOptions {
 // bucket yet. Throws Error(kUsage) for a URL or options of no use.
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options);
 
-// The same for "s3://..." only: for looking at how the store behaves.
+// The same for "s3://..." only: for finding out how the store behaves (ProbeS3).
 std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options);
+
+bool IsS3(std::string_view url);
 
 }  // namespace holdfast::storage

@@ -55,6 +55,7 @@ class S3Client {
   // "s3://bucket/prefix at host", without the host for Amazon.
   std::string description() const;
   std::string region() const;
+  bool tls() const { return options_.endpoint.tls; }
 
  private:
   struct Where {

@@ -120,7 +120,7 @@ class Lister {
       throw NoListing(fmt::format("{} was not asked for", object.name));
     }
     object.name.erase(0, prefix_.size());
-    if (IsName(object.name)) visit_(object);
+    if (options_.all_names || IsName(object.name)) visit_(object);
   }
 
   S3Client& client_;

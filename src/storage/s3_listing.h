@@ -26,6 +26,7 @@ struct S3ListOptions {
   std::string prefix{};  // without the location's
   std::string after{};
   unsigned page_size = 1000;  // the store may give less
+  bool all_names = false;     // also those that no object of a repository can have
 };
 
 // As Storage::List, each page for itself repeated where that helps: what is no name of an object is

@@ -67,10 +67,7 @@ PutOutcome S3Putter::Send(const Draft& draft) {
 
 PutOutcome S3Putter::SendUntilUnderstood(const Draft& draft) {
   while (true) {
-    const S3Request request{.method = "PUT",
-                            .key = std::string(draft.name),
-                            .headers = HeadersFor(draft),
-                            .body = draft.contents};
+    const S3Request request = RequestFor(draft);
     const http::Response response = client_.Send(request);
     if (response.status >= 200 && response.status < 300) return PutOutcome::kStored;
     if (SaysAlreadyThere(response.status)) {
@@ -79,6 +76,21 @@ PutOutcome S3Putter::SendUntilUnderstood(const Draft& draft) {
     }
     if (!Adapt(ParseS3Failure(response))) throw client_.Failure(response, request, kAction);
   }
+}
+
+S3Request S3Putter::RequestFor(const Draft& draft) const {
+  return {.method = "PUT",
+          .key = std::string(draft.name),
+          .headers = HeadersFor(draft),
+          .body = draft.contents};
+}
+
+PutOutcome S3Putter::PutKey(std::string_view key, base::ByteView contents) {
+  return Send({.name = key, .contents = contents, .mark = "probe"});
+}
+
+S3Request S3Putter::RequestFor(std::string_view key, base::ByteView contents) const {
+  return RequestFor(Draft{.name = key, .contents = contents, .mark = "probe"});
 }
 
 // Whether the store said how it wants it instead. Each is learned once, so this ends.
@@ -134,7 +146,7 @@ http::Headers S3Putter::HeadersFor(const Draft& draft) const {
 }
 
 bool S3Putter::IsLocked(std::string_view name) const {
-  return !options_.object_lock_mode.empty() &&
+  return !options_.object_lock_mode.empty() && !name.starts_with('.') &&
          std::ranges::none_of(options_.unlocked,
                               [&](const std::string& prefix) { return name.starts_with(prefix); });
 }

@@ -58,6 +58,13 @@ class S3Putter {
   PutOutcome Put(std::string_view name, base::ByteView contents);
 
   PutIfAbsent put_if_absent() const { return put_if_absent_; }
+  // By whoever tried it.
+  void Learned(PutIfAbsent put_if_absent) { put_if_absent_ = put_if_absent; }
+
+  // For finding out what the store does with puts: of any key, and without looking first.
+  PutOutcome PutKey(std::string_view key, base::ByteView contents);
+  // The request for that; `contents` must outlive it.
+  S3Request RequestFor(std::string_view key, base::ByteView contents) const;
 
  private:
   struct Draft {
@@ -66,6 +73,7 @@ class S3Putter {
     std::string mark;
   };
 
+  S3Request RequestFor(const Draft& draft) const;
   PutOutcome Send(const Draft& draft);
   PutOutcome SendUntilUnderstood(const Draft& draft);
   http::Headers HeadersFor(const Draft& draft) const;

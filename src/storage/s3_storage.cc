@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "storage/s3_listing.h"
+#include "storage/s3_probe.h"
 #include "storage/s3_range.h"
 
 namespace holdfast::storage {
@@ -18,6 +19,8 @@ using base::ErrorKind;
 
 constexpr std::string_view kGetAction = "s3:GetObject";
 constexpr std::string_view kListAction = "s3:ListBucket";
+// Longer than any probe lasts.
+constexpr base::Duration kLeftoverAge = std::chrono::hours(24);
 
 S3Request GetPart(std::string_view name, const ByteRange& range) {
   return {.key = std::string(name),
@@ -144,13 +147,31 @@ bool S3Storage::MayExist(std::string_view name) {
 RemoveOutcome S3Storage::Remove(std::string_view name) {
   CheckName(name);
   if (!MayExist(name)) return RemoveOutcome::kWasAbsent;
-  const S3Request request{.method = "DELETE", .key = std::string(name)};
-  return retrier_.Run([&] {
+  RemoveKey(name);
+  return RemoveOutcome::kRemoved;
+}
+
+void S3Storage::RemoveKey(std::string_view key) {
+  const S3Request request{.method = "DELETE", .key = std::string(key)};
+  retrier_.Run([&] {
     const http::Response response = client_->Send(request);
     const bool gone = response.status >= 200 && response.status < 300;
-    if (gone || IsNoSuchKey(ParseS3Failure(response))) return RemoveOutcome::kRemoved;
-    throw client_->Failure(response, request, "s3:DeleteObject");
+    if (!gone && !IsNoSuchKey(ParseS3Failure(response))) {
+      throw client_->Failure(response, request, "s3:DeleteObject");
+    }
+    return gone;
   });
+}
+
+std::uint64_t S3Storage::RemoveLeftovers() {
+  const base::Time now = StoreTime();
+  std::vector<std::string> old;
+  ListS3(*client_, retrier_, {.prefix = std::string(kProbePrefix), .all_names = true},
+         [&](const ObjectInfo& object) {
+           if (now - object.modified >= kLeftoverAge) old.push_back(object.name);
+         });
+  for (const std::string& name : old) RemoveKey(name);
+  return old.size();
 }
 
 base::Time S3Storage::StoreTime() {

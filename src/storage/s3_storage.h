@@ -42,15 +42,19 @@ class S3Storage final : public Storage {
   void List(std::string_view prefix, std::string_view after,
             const std::function<void(const ObjectInfo&)>& visit) override;
   RemoveOutcome Remove(std::string_view name) override;
+  // Objects of probes that were broken off.
+  std::uint64_t RemoveLeftovers() override;
   base::Time StoreTime() override;
   StorageTraits traits() const override;
 
   S3Client& client() { return *client_; }
   Retrier& retrier() { return retrier_; }
+  S3Putter& putter() { return putter_; }
 
  private:
   std::optional<http::Headers> Look(std::string_view name);
   bool MayExist(std::string_view name);
+  void RemoveKey(std::string_view key);
 
   std::unique_ptr<S3Client> client_;
   Retrier retrier_;
