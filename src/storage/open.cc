@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "storage/aws_profile_source.h"
 #include "storage/directory_storage.h"
+#include "storage/limited_storage.h"
 
 namespace holdfast::storage {
 
@@ -74,8 +75,11 @@ std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& op
         base::ErrorKind::kUsage, fmt::format("\"{}\" is not a place for objects", url),
         {"write an absolute path, like /srv/backup or file:///srv/backup, or s3://bucket/prefix"});
   }
-  return std::make_unique<DirectoryStorage>(base::Path(path),
-                                            DirectoryOptions{.create = options.create});
+  auto directory = std::make_unique<DirectoryStorage>(base::Path(path),
+                                                      DirectoryOptions{.create = options.create});
+  if (!options.upload_limit && !options.download_limit) return directory;
+  return std::make_unique<LimitedStorage>(std::move(directory), options.upload_limit,
+                                          options.download_limit, options.stop);
 }
 
 bool IsS3(std::string_view url) { return url.starts_with(kS3Scheme); }

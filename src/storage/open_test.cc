@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/testing/manual_clock.h"
 #include "storage/testing/temporary_directory.h"
 
 namespace holdfast::storage {
@@ -43,6 +44,26 @@ TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
                           "ftp://x/y", "https://x", "file:///a%20b", "FILE:///x"}) {
     EXPECT_EQ(KindThrownBy(url, {.create = true}), base::ErrorKind::kUsage) << url;
   }
+}
+
+TEST(OpenStorage, LimitsADirectoryWhenToldTo) {
+  const TemporaryDirectory directory;
+  base::ManualClock clock;
+  const auto storage = OpenStorage(
+      directory.path().native(), {.upload_limit = std::make_shared<base::RateLimit>(1000, clock)});
+  const base::Time start = clock.Now();
+  EXPECT_EQ(storage->Put("a", base::Bytes(5000)), PutOutcome::kStored);
+  EXPECT_EQ(clock.Now() - start, std::chrono::milliseconds(4750));
+}
+
+TEST(OpenStorage, OpensABucketWithoutAskingIt) {
+  base::ManualClock clock;
+  const OpenOptions options{.clock = &clock, .s3 = {.endpoint = "http://127.0.0.1:9"}};
+  EXPECT_EQ(OpenStorage("s3://bucket/a", options)->traits().description,
+            "s3://bucket/a at 127.0.0.1:9");
+  EXPECT_EQ(KindThrownBy("s3://", options), base::ErrorKind::kUsage);
+  EXPECT_EQ(KindThrownBy("s3://bucket", {.clock = &clock, .s3 = {.endpoint = "ftp://x"}}),
+            base::ErrorKind::kUsage);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/testing/manual_clock.h"
 #include "storage/directory_storage.h"
+#include "storage/limited_storage.h"
 #include "storage/memory_storage.h"
 #include "storage/metered_storage.h"
 #include "storage/testing/faulty_storage.h"
@@ -49,6 +50,13 @@ std::shared_ptr<Storage> MakeMemory() {
 
 std::shared_ptr<Storage> MakeMetered() { return std::make_shared<MeteredStorage>(MakeMemory()); }
 
+std::shared_ptr<Storage> MakeLimited() {
+  auto clock = std::make_shared<base::ManualClock>();
+  const auto limit = std::make_shared<base::RateLimit>(base::kMiB, *clock);
+  auto made = std::make_shared<LimitedStorage>(MakeMemory(), limit, limit);
+  return {made.get(), [made, clock](Storage*) {}};
+}
+
 std::shared_ptr<Storage> MakeFaulty() { return std::make_shared<FaultyStorage>(MakeMemory()); }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -56,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(ContractSubject{"Memory", MakeMemory},
                     ContractSubject{"Directory", [] { return MakeDirectory(); }},
                     ContractSubject{"DirectoryWithoutRename", MakeDirectoryWithoutRename},
-                    ContractSubject{"Metered", MakeMetered}, ContractSubject{"Faulty", MakeFaulty}),
+                    ContractSubject{"Metered", MakeMetered},
+                    ContractSubject{"Limited", MakeLimited}, ContractSubject{"Faulty", MakeFaulty}),
     SubjectName);
 
 }  // namespace
