@@ -297,12 +297,18 @@ WalMode WalModeOf(const std::string& text) {
   return text == "both" ? WalMode::kBoth : WalMode::kStream;
 }
 
+// There each tail is a request that is paid for.
+bool IsInS3(Binder& binder, const std::string& repository) {
+  return !repository.empty() && binder.Text({"repository", repository, "url"}).starts_with("s3://");
+}
+
 void BindStreaming(Binder& binder, const Key& key, Source& source) {
   source.wal = WalModeOf(binder.Text(key / "wal"));
   binder.Default(key / "slot_name", SlotName(source.name));
   source.slot_name = binder.Text(key / "slot_name");
   CheckSlotName(binder, key / "slot_name", source.slot_name);
   Set(source.spool_max, binder.Size(key / "spool_max"));
+  binder.Default(key / "tail_interval", IsInS3(binder, source.repository) ? "10s" : "1s");
   Set(source.tail_interval, binder.Duration(key / "tail_interval"));
   Set(source.wal_poll_interval, binder.Duration(key / "wal_poll_interval"));
   if (source.wal_poll_interval < std::chrono::milliseconds(10))

@@ -163,6 +163,17 @@ TEST_F(Load, TakesAmazonsVariablesForWhatIsLeftOpen) {
   }
 }
 
+TEST_F(Load, StoresTailsLessOftenWhereEachIsPaidFor) {
+  const std::string text = "[repository.near]\nurl = \"/a\"\n[repository.far]\nurl = \"s3://b\"\n";
+  const Config config = LoadText(text +
+                                 "[source.a]\n[source.b]\nrepository = \"far\"\n"
+                                 "[source.c]\nrepository = \"far\"\ntail_interval = \"1s\"\n");
+  EXPECT_EQ(config.SourceNamed("a").tail_interval, std::chrono::seconds(1));
+  EXPECT_EQ(config.SourceNamed("b").tail_interval, std::chrono::seconds(10));
+  EXPECT_EQ(config.SourceNamed("c").tail_interval, std::chrono::seconds(1));
+  EXPECT_EQ(config.settings.values.at({"source", "b", "tail_interval"}).origin.ToText(), "default");
+}
+
 TEST_F(Load, MakesARepositoryThatNoFileKnows) {
   const Repository made =
       LoadRepository(Options({{"HOLDFAST_REPOSITORY_FAR_REGION", "r1"},

@@ -55,7 +55,7 @@ constexpr std::array kSchema = {
     KeySpec{"source.*.jobs", kInteger, kOpen, "4"},
     KeySpec{"source.*.slot_name"},
     KeySpec{"source.*.spool_max", kSize, kOpen, "1GiB"},
-    KeySpec{"source.*.tail_interval", kDuration, kOpen, "1s"},
+    KeySpec{"source.*.tail_interval", kDuration},
     KeySpec{"source.*.wal_poll_interval", kDuration, kOpen, "1s"},
     KeySpec{"source.*.volume"},
     KeySpec{"source.*.path", kPath},
