@@ -3,15 +3,11 @@
 import contextlib
 import os
 import pathlib
-import random
 import shutil
-import socket
 import tempfile
 
+from harness.ports import claim_port
 from harness.process import SERVER_USER
-
-# Below the ports that the kernel gives to clients, so that no connection can take one of ours.
-PORTS = range(20000, 30000)
 
 
 class Workplace:
@@ -52,19 +48,9 @@ class Workplace:
 
     def port(self):
         """A port that no other test run on this machine takes until this test ends."""
-        for port in random.sample(PORTS, len(PORTS)):
-            claim = socket.socket(socket.AF_UNIX)
-            try:
-                # An abstract name: it is free again when its holder ends, however that happens.
-                claim.bind(f"\0holdfast-test-port-{port}")
-                with socket.socket() as probe:
-                    probe.bind(("", port))
-            except OSError:
-                claim.close()
-                continue
-            self.at_end(claim.close)
-            return port
-        raise AssertionError("every port is taken")
+        port, claim = claim_port()
+        self.at_end(claim.close)
+        return port
 
     def close(self):
         try:
