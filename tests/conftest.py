@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from harness.object_store import ObjectStores
+from harness.places import chosen_place
 from harness.postgres import ClusterOptions, new_server, server_on
 from harness.program import Holdfast
 from harness.protection import Protection
@@ -49,23 +51,35 @@ def holdfast(workplace):
     return lambda config="", **options: Holdfast(_program(), workplace, config, **options)
 
 
+@pytest.fixture(scope="session")
+def object_stores():
+    """S3 servers: object_stores.access("rgw")."""
+    stores = ObjectStores()
+    yield stores
+    stores.close()
+
+
+def _protection(stores, workplace, major, *words, place=None, **options):
+    return Protection(_program(), workplace, place or chosen_place(stores, workplace), major, *words, **options)
+
+
 @pytest.fixture
-def protect(workplace):
+def protect(object_stores, workplace):
     """protect(17, ...) is a running source with a repository: harness.protection.Protection."""
-    return lambda major, *words, **options: Protection(_program(), workplace, major, *words, **options)
+    return lambda *words, **options: _protection(object_stores, workplace, *words, **options)
 
 
 @pytest.fixture(scope="module")
-def protect_for_all(request):
+def protect_for_all(object_stores, request):
     """As protect, for all tests of a file; each one has a folder of its own."""
-    places = request.node.stash.setdefault(_SHARED_WORKPLACES, [])
+    workplaces = request.node.stash.setdefault(_SHARED_WORKPLACES, [])
 
-    def make(major, *words, **options):
-        places.append(Workplace())
-        return Protection(_program(), places[-1], major, *words, **options)
+    def make(*words, **options):
+        workplaces.append(Workplace())
+        return _protection(object_stores, workplaces[-1], *words, **options)
     yield make
-    for place in places:
-        place.close()
+    for workplace in workplaces:
+        workplace.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

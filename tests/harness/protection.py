@@ -10,8 +10,7 @@ from harness.program import Holdfast
 _CONFIG = """
 state_directory = "{path}/state"
 [repository.main]
-url = "file://{path}/repository"
-key_file = "{path}/main.key"
+{place}key_file = "{path}/main.key"
 [source.shop]
 connection = "{conninfo}"
 {more}
@@ -71,14 +70,14 @@ def lsn_value(text):
 
 
 class Protection:
-    """A running source called shop, a repository for it, and the program that keeps them together.
+    """A running source called shop, a repository for it at `place`, and the program that keeps them together.
 
     `method` is how the cluster's files are read: LOCAL from the data directory, or SQL as a role without superuser
     rights that comes from outside. WAL comes from a receiver unless receive() is never called.
     """
 
-    def __init__(self, program, workplace, major, method=LOCAL, settings=None, prepare=None, **options):
-        self.major, self.method, self.workplace = major, method, workplace
+    def __init__(self, program, workplace, place, major, method=LOCAL, settings=None, prepare=None, **options):
+        self.major, self.method, self.workplace, self.place = major, method, workplace, place
         if method == SQL:
             options = {"hba": OFFICIAL_IMAGE, **options}
         self.server = new_server(workplace, major, options=ClusterOptions(settings=settings or {}, **options))
@@ -103,7 +102,8 @@ class Protection:
         self.server = server
         more = f'data_directory = "{server.data}"' if self.method == LOCAL else ""
         conninfo = server.conninfo() if self.method == LOCAL else server.outside_conninfo(user=_ROLE)
-        self.program.configure(_CONFIG.format(path=self.workplace.path, conninfo=conninfo, more=more))
+        self.program.configure(_CONFIG.format(path=self.workplace.path, place=self.place.settings(),
+                                              conninfo=conninfo, more=more))
 
     def _make_role(self):
         self.server.execute(f"CREATE ROLE {_ROLE} LOGIN PASSWORD '{PASSWORD}'")
