@@ -188,6 +188,12 @@ class Chaos:
         for thread in self._threads[1:]:
             thread.join(10)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def __str__(self):
         return f"chaos: seed {self.seed}, {dict(self.counts)}"
 
@@ -266,9 +272,9 @@ class Chaos:
             return False
         half = body[:len(body) // 2]
         if kind in (RESET_ANSWER, TRUNCATE):
-            # An answer without a body loses a part of its head.
+            # An answer without a body ends within its first line.
             head = answer.encoded()
-            wire.send(head + half if body else head[:len(head) // 2])
+            wire.send(head + half if body else head[:10])
             if kind == RESET_ANSWER:
                 wire.reset()
             return False

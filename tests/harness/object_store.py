@@ -6,10 +6,12 @@ import pathlib
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from harness.chaos import Chaos
 from harness.s3 import Access, Bucket, ask
+from harness.workplace import Workplace
 
 OBJECT_STORE_TOOL = pathlib.Path(__file__).parents[2] / "tools" / "object-store"
 
@@ -40,14 +42,20 @@ class ObjectStores:
     def access(self, kind):
         """Its address and its administrator's key."""
         if kind not in self._access:
-            folder = self._folder / kind
-            owner = ["--owner", os.getpid()] if self._own else []
-            said = dict(line.split("=", 1) for line in _tool("up", kind, folder, *owner).splitlines())
-            if self._own:
-                self._undo.callback(_tool, "down", folder)
+            said = dict(line.split("=", 1) for line in self._said(kind).splitlines())
             del said["kind"]
             self._access[kind] = Access(**said)
         return self._access[kind]
+
+    def _said(self, kind):
+        folder = self._folder / kind
+        if self._own:
+            self._undo.callback(_tool, "down", folder)
+            return _tool("up", kind, folder, "--owner", os.getpid())
+        path = folder / "access"
+        if not path.exists():
+            raise AssertionError(f"{folder} has no server, and HOLDFAST_OBJECT_STORES says that it has")
+        return path.read_text()
 
     def close(self):
         self._undo.close()
@@ -74,3 +82,27 @@ def chaos_before(access, workplace, **options):
     print(f"HOLDFAST_SEED={chaos.seed}")
     workplace.at_end(lambda: (chaos.close(), print(chaos)))
     return chaos
+
+
+def main():
+    """Runs COMMAND with a server's address and key in HOLDFAST_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY.
+
+        python3 -m harness.object_store rgw [--chaos] COMMAND...
+    """
+    kind, *command = sys.argv[1:]
+    chaotic = command[0] == "--chaos"
+    stores, workplace = ObjectStores(), Workplace()
+    try:
+        access = stores.access(kind)
+        endpoint = chaos_before(access, workplace).endpoint if chaotic else access.endpoint
+        env = {**os.environ, "HOLDFAST_TEST_S3_ENDPOINT": endpoint, "HOLDFAST_TEST_S3_ACCESS_KEY": access.access_key,
+               "HOLDFAST_TEST_S3_SECRET_KEY": access.secret_key}
+        sys.stdout.flush()
+        return subprocess.run(command[chaotic:], env=env, check=False).returncode
+    finally:
+        workplace.close()
+        stores.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

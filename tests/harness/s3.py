@@ -51,12 +51,13 @@ def signed_headers(access, method, path, query, body, now=None):
     return headers
 
 
-def request(access, method, path, query=None, body=b"", headers=None):
-    """Sends a signed request; returns (status, headers, body) whatever the status is."""
+def request(access, method, path, query=None, body=b"", headers=None, connect=None):
+    """Sends a signed request; returns (status, headers, body) whatever the status is. `connect` is an address to use
+    instead of the endpoint's name."""
     words = "&".join(f"{_quoted(k)}={_quoted(str(v))}" for k, v in sorted((query or {}).items()))
     path = _quoted(path, safe="/-._~")
     where = urllib.parse.urlsplit(access.endpoint)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+    connection = http.client.HTTPConnection(*(connect or (where.hostname, where.port)), timeout=60)
     try:
         connection.request(method, path + (f"?{words}" if words else ""), body or None,
                            {**signed_headers(access, method, path, words, body), **(headers or {})})
