@@ -59,6 +59,12 @@ def object_stores():
     stores.close()
 
 
+@pytest.fixture
+def place(object_stores, workplace):
+    """Where the test's repository is to lie: harness.places."""
+    return chosen_place(object_stores, workplace)
+
+
 def _protection(stores, workplace, major, *words, place=None, **options):
     return Protection(_program(), workplace, place or chosen_place(stores, workplace), major, *words, **options)
 

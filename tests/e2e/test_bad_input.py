@@ -8,6 +8,7 @@ import pytest
 from harness.postgres import OFFICIAL_IMAGE, PASSWORD
 from harness.process import eventually, run
 from harness.scene import make_scene, segments_in
+from harness.scene import refused as refusal
 
 SECRET = "s3cret-Pa55word"
 
@@ -17,22 +18,8 @@ def scene(workplace, holdfast, postgres):
     return make_scene(workplace, holdfast, postgres(15, wal_segment_mib=1))
 
 
-def refused(scene, *arguments, code, says, hint=True, env=None, cwd=None):
-    """The command must fail with `code`; its standard error is one sentence that holds `says`, and hints."""
-    if cwd is None:
-        result = scene.program.run(*arguments, code=code, env=env)
-    else:
-        result = run(scene.program.path, "--config", scene.program.config, *arguments, cwd=cwd, code=code, env=env)
-    assert result.out == "", result
-    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, result
-    assert says in errors[0], result
-    sentence = errors[0].removeprefix("error: ")
-    assert not sentence[0].isupper() or sentence.split()[0].isupper() or sentence[1:2].isupper(), result
-    assert not sentence.endswith("."), result
-    assert not hint or "\nhint: " in result.err, result
-    assert PASSWORD not in result.err and SECRET not in result.err, result
-    return result.err
+def refused(scene, *arguments, **options):
+    return refusal(scene, *arguments, secrets=(PASSWORD, SECRET), **options)
 
 
 def small_disk(workplace, name, size):

@@ -9,10 +9,10 @@ KILLS = 20
 
 
 @pytest.fixture
-def scene(workplace, holdfast, postgres):
+def scene(workplace, holdfast, postgres, place):
     server = postgres(15, wal_segment_mib=1, settings={"max_wal_size": "64MB", "wal_keep_size": "256MB"})
     server.pgbench_init(1)
-    return make_scene(workplace, holdfast, server, repository_settings='pack_size = "1MiB"',
+    return make_scene(workplace, holdfast, server, place=place, repository_settings='pack_size = "1MiB"',
                       source_settings='tail_interval = "100ms"')
 
 

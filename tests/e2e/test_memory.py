@@ -14,9 +14,9 @@ MEASURE = ("import resource, subprocess, sys\n"
 
 
 @pytest.fixture
-def scene(workplace, holdfast, postgres):
+def scene(workplace, holdfast, postgres, place):
     server = postgres(15, settings={"wal_level": "replica", "max_wal_size": "256MB", "max_locks_per_transaction": 1024})
-    return make_scene(workplace, holdfast, server)
+    return make_scene(workplace, holdfast, server, place=place)
 
 
 def peak(scene, *arguments):

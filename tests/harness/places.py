@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 
 from harness.object_store import RGW, chaos_before, new_bucket
 from harness.s3 import Bucket
@@ -19,6 +20,11 @@ class DirectoryPlace:
         """Lines of the repository's section."""
         return f'url = "file://{self.path}"\n'
 
+    def names(self, prefix=""):
+        """The names of its objects, in order."""
+        return sorted(str(path.relative_to(self.path)) for path in pathlib.Path(self.path, prefix).rglob("*")
+                      if path.is_file() and not path.name.startswith("."))
+
 
 @dataclasses.dataclass(frozen=True)
 class BucketPlace:
@@ -31,6 +37,10 @@ class BucketPlace:
         access = self.bucket.access
         return (f'url = "s3://{self.bucket.name}/{self.prefix}"\nendpoint = "{self.endpoint}"\nregion = "{access.region}"\n'
                 f'access_key_id = "{access.access_key}"\nsecret_access_key = "{access.secret_key}"\n')
+
+    def names(self, prefix=""):
+        """The names of its objects, in order."""
+        return [key.removeprefix(f"{self.prefix}/") for key in self.bucket.keys(f"{self.prefix}/{prefix}")]
 
 
 def directory_in(workplace):

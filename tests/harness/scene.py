@@ -5,13 +5,13 @@ import os
 import pathlib
 import random
 
+from harness.places import DirectoryPlace
 from harness.process import eventually, run
 
 CONFIG = """
 state_directory = "{path}/state"
 [repository.main]
-url = "file://{repository}"
-key_file = "{path}/main.key"
+{place}key_file = "{path}/main.key"
 {repository_settings}
 [source.shop]
 connection = "{conninfo}"
@@ -21,12 +21,17 @@ connection = "{conninfo}"
 
 @dataclasses.dataclass
 class Scene:
-    """`server` is backed up as source shop by `program` to `repository`."""
+    """`server` is backed up as source shop by `program` to the repository at `place`."""
     workplace: object
     server: object
     program: object
-    repository: pathlib.Path
+    place: object
     restored: int = 0
+
+    @property
+    def repository(self):
+        """The folder of a repository that lies in one."""
+        return self.place.path
 
     def backup(self, *arguments, **options):
         """Makes a backup and returns what was said of it. The test servers' fsync = off is worth a warning, no more."""
@@ -68,8 +73,7 @@ class Scene:
         """Every segment that both the archive and the server have must be the same; returns how many that are."""
         compared = 0
         target = self.server.data / "pg_wal" / "COMPARED"
-        for path in segments_in(self.repository):
-            name = path.name.split(".")[0]
+        for name in (name.rpartition("/")[2].split(".")[0] for name in segments_at(self.place)):
             original = self.server.data / "pg_wal" / name
             before = original.read_bytes() if original.exists() else None
             run(self.program.path, "--config", self.program.config, "wal", "fetch", "--source", "shop", name,
@@ -87,20 +91,46 @@ def lsn(text):
     return int(high, 16) << 32 | int(low, 16)
 
 
+def segments_at(place):
+    """The names of the objects that are whole WAL segments."""
+    return [name for name in place.names("wal/") if len(name.rpartition("/")[2].split(".")[0]) == 24]
+
+
 def segments_in(repository):
-    """The objects that are whole WAL segments."""
-    return sorted(path for path in pathlib.Path(repository, "wal").rglob("*.*")
-                  if path.is_file() and len(path.name.split(".")[0]) == 24)
+    """As segments_at(), as paths of a directory."""
+    return [pathlib.Path(repository, name) for name in segments_at(DirectoryPlace(repository))]
 
 
-def make_scene(workplace, holdfast, server, *, repository=None, repository_settings="", source_settings="",
-               conninfo=None):
-    repository = pathlib.Path(repository or workplace.path / "repository")
-    program = holdfast(CONFIG.format(path=workplace.path, repository=repository,
-                                     conninfo=(conninfo or server.conninfo()).replace('"', '\\"'),
-                                     repository_settings=repository_settings, source_settings=source_settings))
-    program.run("init")
-    return Scene(workplace, server, program, repository)
+def scene_config(workplace, place, conninfo, repository_settings="", source_settings=""):
+    return CONFIG.format(path=workplace.path, place=place.settings(), conninfo=conninfo.replace('"', '\\"'),
+                         repository_settings=repository_settings, source_settings=source_settings)
+
+
+def make_scene(workplace, holdfast, server, *, repository=None, place=None, conninfo=None, init=True, **settings):
+    """In the folder `repository`, at `place`, or in a directory of the workplace; initialised unless told otherwise."""
+    place = place or DirectoryPlace(pathlib.Path(repository or workplace.path / "repository"))
+    program = holdfast(scene_config(workplace, place, conninfo or server.conninfo(), **settings))
+    if init:
+        program.run("init")
+    return Scene(workplace, server, program, place)
+
+
+def refused(scene, *arguments, code, says, hint=True, env=None, cwd=None, secrets=()):
+    """The command must fail with `code`; its standard error is one sentence that holds `says`, and hints."""
+    if cwd is None:
+        result = scene.program.run(*arguments, code=code, env=env)
+    else:
+        result = run(scene.program.path, "--config", scene.program.config, *arguments, cwd=cwd, code=code, env=env)
+    assert result.out == "", result
+    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, result
+    assert says in errors[0], result
+    sentence = errors[0].removeprefix("error: ")
+    assert not sentence[0].isupper() or sentence.split()[0].isupper() or sentence[1:2].isupper(), result
+    assert not sentence.endswith("."), result
+    assert not hint or "\nhint: " in result.err, result
+    assert not any(secret in result.err for secret in secrets), result
+    return result.err
 
 
 def seeded():
