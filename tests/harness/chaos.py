@@ -149,7 +149,7 @@ class Chaos:
     With `context` clients speak TLS. The Host header is passed on as it came: signatures cover it.
     """
 
-    def __init__(self, endpoint, share=0.1, seed=None, kinds=KINDS, patience=4, context=None):
+    def __init__(self, endpoint, share=0.1, seed=None, kinds=KINDS, patience=4, context=None, port=0):
         self.seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
         self.counts = collections.Counter()
         self.share = share
@@ -159,7 +159,7 @@ class Chaos:
         self._lock = threading.Lock()
         self._streaks = collections.Counter()
         self._open = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self._listener.getsockname()[1]
         self.endpoint = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
         self._closing = False

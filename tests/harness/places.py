@@ -32,11 +32,12 @@ class BucketPlace:
     bucket: Bucket
     endpoint: str
     prefix: str = "main"
+    more: str = ""  # lines of the repository's section
 
     def settings(self):
         access = self.bucket.access
         return (f'url = "s3://{self.bucket.name}/{self.prefix}"\nendpoint = "{self.endpoint}"\nregion = "{access.region}"\n'
-                f'access_key_id = "{access.access_key}"\nsecret_access_key = "{access.secret_key}"\n')
+                f'access_key_id = "{access.access_key}"\nsecret_access_key = "{access.secret_key}"\n{self.more}')
 
     def names(self, prefix=""):
         """The names of its objects, in order."""
