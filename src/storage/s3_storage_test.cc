@@ -37,9 +37,11 @@ class S3StorageTest : public testing::Test {
       : server_([this](const Received& request) {
           std::string text = request.method + " " + request.target;
           if (const auto* range = http::Find(request.headers, "Range")) text += " " + *range;
-          const Reply reply = answer_(request);
-          asked_.With([&](auto& asked) { asked.push_back(std::move(text)); });
-          return reply;
+          // One at a time: what answers may remember what it was asked.
+          return asked_.With([&](auto& asked) {
+            asked.push_back(std::move(text));
+            return answer_(request);
+          });
         }) {}
 
   S3Storage& Open(S3PutOptions put = {}, AddressStyle style = AddressStyle::kAuto) {
