@@ -95,6 +95,7 @@ void Receiver::RunSession(const std::stop_token& stop) {
   }
   input.server_flush = identity.flush_lsn;
   input.oldest = kept_from.IsValid() ? kept_from : identity.flush_lsn;
+  server_timeline_ = identity.timeline;
   input.server_history = FetchHistories(*source, identity.timeline);
   input.seen = NewestSeen(facts.system, input.received);
   StreamAlong(*source, ChooseStart(input), stop);
@@ -266,9 +267,12 @@ void Receiver::BeginAt(WalSource& source, pg::TimelineId timeline, pg::Lsn from)
   position_ = from;
   LoadOverlap();
   AskServer([&] { source.Start(from, timeline); });
+  // An ancestor that is caught up with first may go on behind the point where the server left it.
+  server_timeline_ = std::max(server_timeline_, timeline);
   board_->Update([&](StreamState& state) {
-    if (state.timeline != timeline) state.stored.reset();  // known again once some of it is stored
-    state.timeline = timeline;
+    // Known again once some of it is stored.
+    if (state.timeline != server_timeline_) state.stored.reset();
+    state.timeline = server_timeline_;
   });
 }
 

@@ -89,9 +89,10 @@ class Receiver {
   int lost_starts_ = 0;
   bool server_lost_wal_ = false;
 
-  pg::TimelineId timeline_;
-  pg::Lsn position_;     // the next byte that is due
-  pg::Lsn append_from_;  // bytes before are in the spool
+  pg::TimelineId server_timeline_;  // what the server itself is on
+  pg::TimelineId timeline_;         // what is received
+  pg::Lsn position_;                // the next byte that is due
+  pg::Lsn append_from_;             // bytes before are in the spool
   Overlap overlap_;
   pg::Lsn readable_from_;  // once WAL up to here is stored, damage that was met is mended
   std::chrono::steady_clock::time_point last_status_{};
