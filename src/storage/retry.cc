@@ -36,17 +36,19 @@ void Retrier::Attempts::WaitAfter(base::Error error) {
     retrier_.answered_ = true;
     throw error;
   }
-  const base::Duration delay = WithJitter(delay_);
   const auto elapsed =
       std::chrono::duration_cast<base::Duration>(retrier_.clock_.Steady() - started_);
   const RetryOptions& options = retrier_.options_;
-  if (elapsed + delay > (retrier_.answered_ ? options.deadline : options.first_deadline)) {
+  const base::Duration left =
+      (retrier_.answered_ ? options.deadline : options.first_deadline) - elapsed;
+  if (left <= base::Duration::zero()) {
     error.AddContext(
         fmt::format("given up after {} attempts in {}", failures_, base::FormatDuration(elapsed)));
     throw error;
   }
   if (options.on_failure) options.on_failure(error, elapsed);
-  retrier_.clock_.Sleep(delay, retrier_.stop_);
+  // The last attempt is made when the time is over, not a long pause before.
+  retrier_.clock_.Sleep(std::min(WithJitter(delay_), left), retrier_.stop_);
   base::ThrowIfStopped(retrier_.stop_);
   delay_ = std::min(delay_ * 2, options.longest_delay);
 }

@@ -18,7 +18,7 @@ struct RetryOptions {
   // From the start of a request; no attempt starts later.
   base::Duration deadline = std::chrono::minutes(10);
   // The same while nothing has ever been answered: a wrong address shows soon.
-  base::Duration first_deadline = std::chrono::seconds(15);
+  base::Duration first_deadline = std::chrono::seconds(20);
   // Told of each failure that is going to be repeated, from any thread, and how long the request
   // lasts already.
   std::function<void(const base::Error&, base::Duration)> on_failure{};
