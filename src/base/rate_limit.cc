@@ -11,9 +11,7 @@ constexpr Duration kBurst = std::chrono::milliseconds(250);
 }  // namespace
 
 RateLimit::RateLimit(std::uint64_t bytes_per_second, Clock& clock)
-    : bytes_per_second_(bytes_per_second),
-      clock_(clock),
-      paid_at_(clock.Steady() - kBurst) {}
+    : bytes_per_second_(bytes_per_second), clock_(clock), paid_at_(clock.Steady() - kBurst) {}
 
 Duration RateLimit::Take(std::uint64_t bytes, const std::stop_token& stop) {
   const auto cost = Duration(bytes * 1'000'000 / bytes_per_second_);
