@@ -112,8 +112,7 @@ def test_a_full_spool_makes_the_server_wait_and_loses_nothing(workplace, holdfas
     scene = make_scene(workplace, holdfast, server, source_settings='spool_max = "64MiB"')
     scene.backup()
     # With the repository out of reach everything must stay in the spool.
-    receiver = scene.program.start("wal", "stream", "shop")
-    scene.wait_until_stored(server.lsn())
+    receiver = scene.receive()
     away = scene.repository.with_name("away")
     scene.repository.rename(away)
     server.execute("CREATE TABLE noise AS SELECT sha512(i::text::bytea) FROM generate_series(1, 60000) AS i")
@@ -159,8 +158,7 @@ def test_no_secret_is_in_the_process_list_or_in_what_is_restored(workplace, hold
     server = postgres(15, hba=OFFICIAL_IMAGE, wal_segment_mib=1)
     scene = make_scene(workplace, holdfast, server, conninfo=server.outside_conninfo())
     scene.backup()
-    receiver = scene.program.start("wal", "stream", "shop")
-    scene.wait_until_stored(server.lsn())
+    receiver = scene.receive()
     for what in ("cmdline", "comm"):
         with open(f"/proc/{receiver.pid}/{what}", encoding="utf-8") as shown:
             assert PASSWORD not in shown.read()
@@ -204,8 +202,7 @@ def test_a_server_that_stops_during_a_backup_leaves_no_backup(scene, mode):
 
 
 def test_a_second_receiver_of_a_source_is_refused(scene):
-    receiver = scene.program.start("wal", "stream", "shop")
-    scene.wait_until_stored(scene.server.lsn())
+    receiver = scene.receive()
     refused(scene, "wal", "stream", "shop", code=4, says="receiver")
     assert receiver.running()
     receiver.stop(code=0)
@@ -213,8 +210,7 @@ def test_a_second_receiver_of_a_source_is_refused(scene):
 
 def test_a_strange_cluster_is_refused_by_push_and_stream(workplace, scene, postgres):
     scene.backup()
-    receiver = scene.program.start("wal", "stream", "shop")
-    scene.wait_until_stored(scene.server.lsn())
+    receiver = scene.receive()
     receiver.stop(code=0)
     before = segments_in(scene.repository)
     stranger = postgres(15, name="stranger", wal_segment_mib=1)
@@ -233,8 +229,7 @@ def test_a_lost_slot_is_told_and_the_gap_is_shown(workplace, holdfast, postgres)
     server = postgres(15, wal_segment_mib=1, settings={"max_slot_wal_keep_size": "1MB", "max_wal_size": "2MB",
                                                        "min_wal_size": "2MB"})
     scene = make_scene(workplace, holdfast, server)
-    receiver = scene.program.start("wal", "stream", "shop")
-    scene.wait_until_stored(server.lsn())
+    receiver = scene.receive()
     receiver.stop(code=0)
     for _ in range(12):
         server.execute("CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t SELECT generate_series(1, 1000)")

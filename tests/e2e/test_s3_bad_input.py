@@ -231,8 +231,7 @@ def test_a_full_bucket_publishes_no_backup_and_the_next_one_works(small, admin):
 
 def test_a_full_bucket_keeps_wal_in_the_spool_and_loses_nothing(small, admin, postgres_on):
     small.backup()
-    receiver = small.program.start("wal", "stream", "shop")
-    small.wait_until_stored(small.server.lsn())
+    receiver = small.receive()
     fill(small, admin, 0)
     small.server.execute(NOISE)
     end = small.server.lsn()

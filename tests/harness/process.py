@@ -125,7 +125,10 @@ class Background:
             if ended:
                 raise CommandFailed(f"ended without saying {text!r}\n{result}")
             return False
-        eventually(seen, f"{self.command[0]} to say {text!r}", deadline)
+        try:
+            eventually(seen, f"{self.command[0]} to say {text!r}", deadline)
+        except CommandFailed as failure:
+            raise CommandFailed(f"{failure}\n{self.result(None)}") from None
 
 
 def eventually(probe, what, deadline=60):

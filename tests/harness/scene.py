@@ -66,6 +66,22 @@ class Scene:
         ends = [lsn(r["end_lsn"]) for s in self.status()["systems"] for t in s["timelines"] for r in t["ranges"]]
         return max(ends, default=0)
 
+    def receive(self):
+        """Starts a receiver, which has stored all that the server has written when this returns.
+
+        It is asked itself: the archive may hold as much from a backup while the receiver is still on its way to it.
+        """
+        receiver = self.program.start("wal", "stream", "shop")
+        position = self.server.lsn()
+
+        def stored():
+            if not receiver.running():
+                raise AssertionError(receiver.wait())
+            state = self.status()["receiver"]
+            return state and state["running"] and state["stored_lsn"] and lsn(state["stored_lsn"]) >= lsn(position)
+        eventually(stored, f"the receiver to have stored {position}")
+        return receiver
+
     def wait_until_stored(self, position, deadline=60):
         eventually(lambda: self.stored_up_to() >= lsn(position), f"the archive to reach {position}", deadline)
 
