@@ -88,6 +88,11 @@ class Judge {
           fmt::format("push the segments if the server still has them, else take a backup: "
                       "holdfast backup {}",
                       facts_.source));
+    if (facts_.unreached_timeline && facts_.usable_clusters > 0)
+      Add(Protection::kUnprotected,
+          fmt::format("no backup leads to timeline {}, which the cluster is on now",
+                      *facts_.unreached_timeline),
+          BackUpHint());
     for (const std::string& problem : facts_.archive_problems)
       Attention(problem, "see holdfast wal status " + facts_.source);
   }

@@ -62,6 +62,8 @@ struct SourceFacts {
   std::vector<std::string> without_wal{};  // backups whose own WAL is not all there
   std::size_t usable_clusters = 0;
   std::string open_gap{};  // the missing segments after the newest usable backup, in words
+  // The timeline that counts, when no backup leads to any moment of it.
+  std::optional<std::uint32_t> unreached_timeline{};
   std::vector<std::string> archive_problems{};
   bool server_asked = false;
   std::string server_problem{};  // why it could not be asked

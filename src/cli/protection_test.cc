@@ -70,6 +70,12 @@ TEST_F(AProtectedSource, IsUnprotectedAfterAGapThatNoBackupFollows) {
   EXPECT_THAT(Text(), HasSubstr("000000010000000000000003"));
 }
 
+TEST_F(AProtectedSource, IsUnprotectedWhileNoBackupLeadsToTheServersTimeline) {
+  facts.unreached_timeline = 3;
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+  EXPECT_THAT(Text(), HasSubstr("timeline 3"));
+}
+
 TEST_F(AProtectedSource, IsUnprotectedWhenTheServerIsAnotherCluster) {
   facts.other_cluster = true;
   EXPECT_EQ(Judged(), Protection::kUnprotected);

@@ -247,8 +247,10 @@ class Gathering {
   }
 
   void NoteCurrentWindow(pg::SystemIdentifier system, pg::TimelineId timeline) {
+    facts_.unreached_timeline = timeline.value();
     for (const ShownWindow& shown : status_.windows) {
       if (shown.system != system || shown.window.timeline != timeline) continue;
+      facts_.unreached_timeline.reset();
       stored_ = shown.window.stretches.back().to;
       last_stored_ = shown.to_time;
       if (shown.window.open_gap)

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from harness.process import eventually
+from harness.process import eventually, run
 
 CONFIG = """
 state_directory = "{path}/state"
@@ -101,6 +101,24 @@ def test_a_gap_after_the_newest_backup_ends_recovery_until_the_next_one(program,
     assert healed["state"] == "attention" and "gap" not in texts(healed)
     assert len(healed["windows"][0]["stretches"]) == 2
     assert healed["windows"][0]["gaps"][0]["missing"] == names[0]
+
+
+def test_a_server_that_was_taken_back_to_before_all_backups_is_unprotected(workplace, program, server, postgres_on):
+    server.stop()
+    early = workplace.path / "early"
+    run("cp", "-a", server.data, early)
+    server.start({"fsync": "on"})
+    back_up(program)
+    server.stop()
+    run("touch", early / "recovery.signal")
+    taken_back = postgres_on(15, early).start({"restore_command": "false", "fsync": "on"})
+    eventually(lambda: taken_back.value("SELECT pg_is_in_recovery()::int") == "0", "timeline 2")
+    there = {"HOLDFAST_SOURCE_SHOP_CONNECTION": taken_back.conninfo()}
+    (source,) = program.json("status", "shop", code=1, env=there)["sources"]
+    assert source["state"] == "unprotected" and "timeline 2" in texts(source)
+    program.run("backup", "shop", env=there)
+    (source,) = program.json("status", "shop", code=None, env=there)["sources"]
+    assert source["state"] != "unprotected" and source["windows"][-1]["timeline"] == 2
 
 
 def test_a_stopped_server_leaves_at_risk_unknown(program, server):
