@@ -1,12 +1,14 @@
 """What goes wrong on the way: each trouble has its exit code, one sentence and a hint, loses nothing and tells no secret."""
 
+import contextlib
 import os
+import pathlib
 import re
 import shutil
 
 import pytest
 from harness.postgres import OFFICIAL_IMAGE, PASSWORD
-from harness.process import eventually, run
+from harness.process import descendants_of, eventually, run
 from harness.scene import make_scene, segments_in
 from harness.scene import refused as refusal
 
@@ -154,18 +156,32 @@ def test_a_wrong_password_is_told_and_shown_nowhere(workplace, holdfast, postgre
     refused(scene, "wal", "stream", "shop", code=5, says="password")
 
 
+def command_lines(process):
+    """What the process list shows of it and of what it starts, until it ends."""
+    seen = ""
+    while process.running():
+        for pid in (process.pid, *descendants_of(process.pid)):
+            with contextlib.suppress(OSError):  # it has ended
+                seen += pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+    process.wait()
+    return seen
+
+
 def test_no_secret_is_in_the_process_list_or_in_what_is_restored(workplace, holdfast, postgres, postgres_on):
     server = postgres(15, hba=OFFICIAL_IMAGE, wal_segment_mib=1)
     scene = make_scene(workplace, holdfast, server, conninfo=server.outside_conninfo())
-    scene.backup()
+    seen = command_lines(scene.program.start("backup", "shop"))
+    assert "backup" in seen and PASSWORD not in seen
     receiver = scene.receive()
     for what in ("cmdline", "comm"):
         with open(f"/proc/{receiver.pid}/{what}", encoding="utf-8") as shown:
             assert PASSWORD not in shown.read()
     result = receiver.stop(code=0)
     assert PASSWORD not in result.out + result.err
+    seen = command_lines(scene.program.start("restore", "shop", "--to", scene.new_folder()))
+    assert "restore" in seen and PASSWORD not in seen
     said = scene.program.run("restore", "shop", "--to", scene.new_folder(), "--json", "--verbose", code=None)
-    folder = workplace.path / "restored-1"
+    folder = workplace.path / "restored-2"
     assert said.code in (0, 1) and PASSWORD not in said.out + said.err
     key = (workplace.path / "main.key").read_text().strip()
     auto = (folder / "postgresql.auto.conf").read_text()
