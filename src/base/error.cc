@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <new>
 #include <system_error>
 
 namespace holdfast::base {
@@ -76,6 +78,14 @@ Error ToError(const std::exception_ptr& pointer) {
     std::rethrow_exception(pointer);
   } catch (const Error& error) {
     return error;
+  } catch (const std::filesystem::filesystem_error& error) {
+    return SystemError(error.code().value(), error.path1().native());
+  } catch (const std::system_error& error) {
+    return SystemError(error.code().value(), "the operating system refused");
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::kUnavailable,
+            "there is not enough memory",
+            {"a smaller number of --jobs needs less"}};
   } catch (const std::exception& error) {
     return {ErrorKind::kInternal, error.what()};
   } catch (...) {

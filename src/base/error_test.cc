@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <new>
 #include <stdexcept>
+#include <system_error>
 
 namespace holdfast::base {
 namespace {
@@ -34,6 +37,19 @@ TEST(Error, HintsAtRoomWhenADiskIsFull) {
   EXPECT_TRUE(SystemError(EIO, "cannot write").hints().empty());
   for (const int mendable : {EACCES, EPERM, EROFS})
     EXPECT_FALSE(SystemError(mendable, "cannot write").hints().empty());
+}
+
+TEST(ToError, SaysOfTheLibrarysExceptionsWhatTheyMean) {
+  const auto from = [](const auto& exception) {
+    return ToError(std::make_exception_ptr(exception));
+  };
+  const auto code = [](int number) { return std::error_code(number, std::generic_category()); };
+  const Error denied = from(std::filesystem::filesystem_error("x", "/a/b", code(EACCES)));
+  EXPECT_EQ(denied.kind(), ErrorKind::kDenied);
+  EXPECT_EQ(denied.message(), "/a/b: Permission denied");
+  EXPECT_EQ(from(std::system_error(code(EAGAIN))).kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(from(std::bad_alloc()).kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(from(std::logic_error("x")).kind(), ErrorKind::kInternal);
 }
 
 TEST(WithContext, PutsTheOuterThingFirst) {

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 #include "base/error.h"
@@ -175,6 +177,33 @@ void MakeDirectories(const Path& directory, mode_t mode) {
     Fail("create", directory);
   }
   SyncDirectory(directory.parent_path());
+}
+
+bool Exists(const Path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  Fail("look at", path);
+}
+
+std::vector<std::string> NamesIn(const Path& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+  if (!stream) Fail("open", directory);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) Fail("list", directory);
+  return names;
+}
+
+bool RemoveFile(const Path& path) {
+  if (::unlink(path.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  Fail("remove", path);
 }
 
 std::uint64_t FreeBytes(const Path& path) {

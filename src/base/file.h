@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -59,6 +60,15 @@ void WriteFileDurably(const Path& path, ByteView contents, mode_t mode = 0600);
 
 // Creates the folders that are missing, each durably (its parent fsynced).
 void MakeDirectories(const Path& directory, mode_t mode = 0700);
+
+// False only when it is certainly not there; follows symbolic links.
+bool Exists(const Path& path);
+
+// The names in a directory, without "." and "..", in no order.
+std::vector<std::string> NamesIn(const Path& directory);
+
+// False when there was none.
+bool RemoveFile(const Path& path);
 
 // Bytes that an unprivileged writer can still use on the file system of `path` (or its nearest
 // existing ancestor).

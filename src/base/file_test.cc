@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,6 +154,20 @@ TEST_F(FileTest, MakesNoFolderInPlaceOfAFile) {
   WriteFileDurably(directory_ / "f", AsBytes("x"));
   EXPECT_THROW(MakeDirectories(directory_ / "f"), Error);
   EXPECT_THROW(MakeDirectories(directory_ / "f" / "g"), Error);
+}
+
+TEST_F(FileTest, ListsAndRemovesAndSaysWhatItCannot) {
+  WriteFileDurably(directory_ / "f", AsBytes("x"));
+  MakeDirectories(directory_ / "d");
+  EXPECT_THAT(NamesIn(directory_), testing::UnorderedElementsAre("f", "d"));
+  EXPECT_THROW(NamesIn(directory_ / "f"), Error);
+  EXPECT_TRUE(RemoveFile(directory_ / "f"));
+  EXPECT_FALSE(RemoveFile(directory_ / "f"));
+  EXPECT_THROW(RemoveFile(directory_ / "d"), Error);
+  EXPECT_TRUE(Exists(directory_ / "d"));
+  EXPECT_FALSE(Exists(directory_ / "f"));
+  EXPECT_FALSE(Exists(directory_ / "f" / "g"));
+  EXPECT_THROW(Exists(directory_ / std::string(300, 'n')), Error) << "unknown is not absent";
 }
 
 TEST_F(FileTest, KnowsTheFreeSpaceOfAPathThatIsYetToBe) {

@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <string>
 
 #include "base/error.h"
 #include "base/size_text.h"
 
 namespace holdfast::restore {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -79,7 +76,7 @@ void CheckSpace(const std::map<base::Path, std::uint64_t>& bytes_by_directory) {
   std::map<dev_t, Need> needs;
   for (const auto& [directory, bytes] : bytes_by_directory) {
     base::Path existing = directory;
-    while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
+    while (!base::Exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
     struct stat status {};
     if (::stat(existing.c_str(), &status) != 0)
       throw base::SystemError(errno, fmt::format("cannot look at {}", existing.native()));

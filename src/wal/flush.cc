@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "base/error.h"
 #include "wal/spool.h"
 #include "wal/status_board.h"
@@ -25,7 +23,7 @@ std::optional<SpoolEnd> EndOf(const Spool& spool) {
 
 Flushed FlushSpool(Archive& archive, const base::Path& spool_directory, base::Clock& clock,
                    base::Reporter& report) {
-  if (!std::filesystem::exists(spool_directory)) {
+  if (!base::Exists(spool_directory)) {
     throw base::Error(base::ErrorKind::kNotFound,
                       fmt::format("there is no spool {}", spool_directory.native()),
                       {"run this on the host, and with the state_directory, that `holdfast wal "
@@ -46,7 +44,7 @@ Flushed FlushSpool(Archive& archive, const base::Path& spool_directory, base::Cl
 }
 
 std::optional<SpoolEnd> LookIntoSpool(const base::Path& spool_directory) {
-  if (!std::filesystem::exists(spool_directory)) return std::nullopt;
+  if (!base::Exists(spool_directory)) return std::nullopt;
   try {
     return EndOf(Spool::Open(spool_directory));
   } catch (const base::Error& error) {

@@ -31,11 +31,8 @@ std::string_view PlaceOf(std::string_view segment_name) { return segment_name.su
 
 template <typename Predicate>
 std::vector<std::string> FilesWhere(const base::Path& directory, Predicate&& wanted) {
-  std::vector<std::string> files;
-  for (const auto& file : std::filesystem::directory_iterator(directory)) {
-    std::string name = file.path().filename().native();
-    if (wanted(name)) files.push_back(std::move(name));
-  }
+  std::vector<std::string> files = base::NamesIn(directory);
+  std::erase_if(files, [&](const std::string& name) { return !wanted(name); });
   return files;
 }
 

@@ -108,14 +108,14 @@ struct Spool::State {
 
 void Spool::State::Load() {
   identity = ReadIdentity(directory / kIdentityName);
-  for (const auto& file : std::filesystem::directory_iterator(directory)) LoadFile(file.path());
+  for (const std::string& name : base::NamesIn(directory)) LoadFile(directory / name);
 }
 
 void Spool::State::LoadFile(const base::Path& path) {
   const std::string name = path.filename().native();
   if (name == kLockName || name == kIdentityName) return;
   if (name.ends_with(".tmp")) {  // of a WriteFileDurably that a crash cut short
-    std::filesystem::remove(path);
+    base::RemoveFile(path);
     return;
   }
   if (!identity) RefuseStranger(path);
@@ -137,7 +137,7 @@ void Spool::State::LoadSegment(const SegmentKey& key, const base::Path& path) {
   const SoundChunks sound =
       ReadChunks(file, file.Size(), pg::SegmentStart(key.segment, size()), [](base::ByteView) {});
   if (sound.file_bytes == 0) {
-    std::filesystem::remove(path);
+    base::RemoveFile(path);
     return;
   }
   if (sound.file_bytes < file.Size()) file.Truncate(sound.file_bytes);
@@ -318,13 +318,13 @@ std::string Spool::ReadHistory(pg::TimelineId timeline) const {
 void Spool::Remove(const SpooledSegment& segment) {
   const SegmentKey key{.timeline = segment.timeline, .segment = segment.segment};
   const std::scoped_lock lock(state_->mutex);
-  std::filesystem::remove(state_->PathOf(key));
+  base::RemoveFile(state_->PathOf(key));
   state_->segments.erase(key);
 }
 
 void Spool::RemoveHistory(pg::TimelineId timeline) {
   const std::scoped_lock lock(state_->mutex);
-  std::filesystem::remove(state_->HistoryPath(timeline));
+  base::RemoveFile(state_->HistoryPath(timeline));
   state_->histories.erase(timeline);
 }
 
