@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "repo/lru_cache.h"
+#include "repo/pack_bytes.h"
 #include "repo/read_plan.h"
 #include "repo/tree_codec.h"
 
@@ -66,27 +67,20 @@ class OpenPack {
 
 struct FrameReader::State {
   const Repository& repository;
+  PackBytes bytes;
   const std::function<void(const FrameRef&)> admit;
   LruCache<PackId, OpenPack> packs;
   LruCache<FrameRef, const base::Bytes> frames;
-
-  base::Bytes ReadRange(const PackId& pack, std::uint64_t offset, std::uint64_t length) {
-    std::optional<base::Bytes> bytes =
-        repository.storage().GetRange(PackObject(pack), offset, length);
-    if (!bytes) ThrowCorrupt(pack, "is missing");
-    if (bytes->size() != length) ThrowCorrupt(pack, "was cut short");
-    return std::move(*bytes);
-  }
 
   std::shared_ptr<OpenPack> Open(const PackId& pack) {
     if (std::shared_ptr<OpenPack> open = packs.Get(pack)) return open;
     const std::optional<storage::ObjectInfo> info = repository.storage().Stat(PackObject(pack));
     if (!info) ThrowCorrupt(pack, "is missing");
-    base::Bytes head = ReadRange(pack, 0, std::min(info->size, kHeadSize));
+    base::Bytes head = bytes.Read(pack, 0, std::min(info->size, kHeadSize));
     PackReader reader(repository.keyring(), pack, head);
     std::uint64_t tail_size = std::min(info->size, kTailGuess);
     while (true) {
-      const base::Bytes tail = ReadRange(pack, info->size - tail_size, tail_size);
+      const base::Bytes tail = bytes.Read(pack, info->size - tail_size, tail_size);
       PackReader::FooterOrNeed result = reader.ReadFooter(tail, info->size);
       if (result.footer) return Keep(pack, std::move(head), std::move(*result.footer));
       if (result.need <= tail_size || result.need > info->size) {
@@ -97,10 +91,10 @@ struct FrameReader::State {
   }
 
   std::shared_ptr<OpenPack> Keep(const PackId& pack, base::Bytes head, PackFooter footer) {
-    const std::uint64_t bytes = footer.memory_bytes() + head.size();
+    const std::uint64_t size = footer.memory_bytes() + head.size();
     auto open =
         std::make_shared<OpenPack>(repository.keyring(), pack, std::move(head), std::move(footer));
-    packs.Put(pack, open, bytes);
+    packs.Put(pack, open, size);
     return open;
   }
 
@@ -109,7 +103,7 @@ struct FrameReader::State {
     if (std::shared_ptr<const base::Bytes> raw = frames.Get(ref)) return raw;
     const std::shared_ptr<OpenPack> pack = Open(ref.pack);
     const FrameInfo& info = pack->footer().frame(ref.frame);
-    const base::Bytes stored = ReadRange(ref.pack, info.offset, info.stored_size);
+    const base::Bytes stored = bytes.Read(ref.pack, info.offset, info.stored_size);
     auto raw = std::make_shared<const base::Bytes>(pack->OpenFrame(ref.frame, stored));
     frames.Put(ref, raw, raw->size());
     return raw;
@@ -119,6 +113,7 @@ struct FrameReader::State {
 FrameReader::FrameReader(const Repository& repository, FrameReaderOptions options)
     : state_(
           new State{.repository = repository,
+                    .bytes = PackBytes(repository.storage(), options.surroundings_cache_bytes),
                     .admit = std::move(options.admit),
                     .packs = LruCache<PackId, OpenPack>(options.footer_cache_bytes),
                     .frames = LruCache<FrameRef, const base::Bytes>(options.frame_cache_bytes)}) {}
@@ -148,7 +143,7 @@ void FrameReader::ReadMany(
   }
   const std::shared_ptr<OpenPack> open = state_->Open(pack);
   for (const ReadRange& range : PlanReads(open->footer(), frames)) {
-    const base::Bytes stored = state_->ReadRange(pack, range.offset, range.length);
+    const base::Bytes stored = state_->bytes.Read(pack, range.offset, range.length);
     for (const std::uint32_t frame : range.frames) {
       const FrameInfo& info = open->footer().frame(frame);
       visit(frame, open->OpenFrame(frame, base::ByteView(stored).subspan(info.offset - range.offset,

@@ -18,6 +18,9 @@ namespace holdfast::repo {
 struct FrameReaderOptions {
   std::uint64_t footer_cache_bytes = 16 * base::kMiB;
   std::uint64_t frame_cache_bytes = 16 * base::kMiB;
+  // For those who will want most of what lies around what they ask for, as a restore does: what is
+  // small is read together with its surroundings, which are kept. 0: nothing is.
+  std::uint64_t surroundings_cache_bytes = 0;
   // Asked before a frame is read, from any thread: throws Error(kCorrupt) for one that is not to be
   // trusted, because its pack is known not to be the one that was written.
   std::function<void(const FrameRef&)> admit = {};

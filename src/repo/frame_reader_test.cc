@@ -170,6 +170,53 @@ TEST(FrameReader, ReadsManyFramesWithFewRequests) {
   EXPECT_EQ(test.faulty->call_count(), calls + 2);
 }
 
+TEST(FrameReader, ReadsWhatIsSmallWithItsSurroundings) {
+  TestRepository test;
+  const PackId pack = PutPack(test, 400, 2000);  // four windows
+  FrameReader frames(test.repository(),
+                     {.frame_cache_bytes = 1, .surroundings_cache_bytes = base::kMiB});
+  const std::uint64_t calls = test.faulty->call_count();
+  for (std::uint32_t frame = 0; frame < 400; ++frame) {
+    EXPECT_EQ(*frames.Read({pack, frame}), base::Bytes(2000, static_cast<std::uint8_t>(frame)));
+  }
+  const std::vector<std::uint32_t> near = {10, 12, 14};
+  std::size_t visited = 0;
+  frames.ReadMany(pack, near, [&](std::uint32_t frame, base::ByteView raw) {
+    EXPECT_TRUE(base::Equal(raw, base::Bytes(2000, static_cast<std::uint8_t>(frame))));
+    ++visited;
+  });
+  EXPECT_EQ(visited, near.size());
+  EXPECT_LE(test.faulty->call_count(), calls + 5);  // one is for the pack's size
+}
+
+TEST(FrameReader, LetsThreadsShareARequestForSurroundings) {
+  TestRepository test;
+  const PackId pack = PutPack(test, 100, 2000);  // one window
+  FrameReader frames(test.repository(), {.surroundings_cache_bytes = base::kMiB});
+  (void)frames.Footer(pack);
+  const std::uint64_t calls = test.faulty->call_count();
+  std::vector<std::thread> threads;
+  for (std::uint32_t number = 0; number < 8; ++number) {
+    threads.emplace_back([&frames, &pack, number] {
+      for (std::uint32_t frame = number; frame < 100; frame += 8) {
+        EXPECT_EQ(*frames.Read({pack, frame}), base::Bytes(2000, static_cast<std::uint8_t>(frame)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(test.faulty->call_count(), calls);
+}
+
+TEST(FrameReader, SaysWhichPackWasCutAlsoOfSurroundings) {
+  TestRepository test;
+  const PackId pack = PutPack(test, 400, 2000);
+  FrameReader frames(test.sound(), {.surroundings_cache_bytes = base::kMiB});
+  (void)frames.Footer(pack);
+  test.faulty->TruncateAtRest(PackObject(pack), 300'000);
+  EXPECT_EQ(*frames.Read({pack, 0}), base::Bytes(2000, 0));
+  EXPECT_THAT(ErrorOf([&] { (void)frames.Read({pack, 200}); }), testing::HasSubstr(pack.ToHex()));
+}
+
 TEST(FrameReader, ServesSeveralThreadsWithACacheOfNearlyNothing) {
   TestRepository test;
   const PackId pack = PutPack(test, 50);

@@ -40,7 +40,7 @@ std::map<pg::Oid, base::Path> MapTablespaces(
   std::map<pg::Oid, base::Path> mapped;
   for (const auto& [key, target] : asked) {
     const auto found = std::ranges::find_if(
-        tablespaces, [&](const auto& t) { return !t.in_place && Names(key, t); });
+        tablespaces, [&, &name = key](const auto& t) { return !t.in_place && Names(name, t); });
     if (found == tablespaces.end()) {
       throw base::Error(
           base::ErrorKind::kUsage, fmt::format("the backup has no tablespace {}", key),
@@ -76,7 +76,8 @@ void CheckSpace(const std::map<base::Path, std::uint64_t>& bytes_by_directory) {
   std::map<dev_t, Need> needs;
   for (const auto& [directory, bytes] : bytes_by_directory) {
     base::Path existing = directory;
-    while (!base::Exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
+    while (!base::Exists(existing) && existing.has_relative_path())
+      existing = existing.parent_path();
     struct stat status {};
     if (::stat(existing.c_str(), &status) != 0)
       throw base::SystemError(errno, fmt::format("cannot look at {}", existing.native()));

@@ -26,6 +26,8 @@ namespace {
 
 // Each unit holds an open file; enough of them to keep the workers busy.
 constexpr std::uint64_t kQueuedUnits = 64;
+// Small files, of which a cluster has thousands, lie close together in packs: a request for many.
+constexpr std::uint64_t kSurroundingsBytes = 16 * base::kMiB;
 
 // It is written again for the recovery, and PostgreSQL's own tools leave it out of the comparison.
 constexpr std::string_view kAutoConfPath = "postgresql.auto.conf";
@@ -75,7 +77,11 @@ class FileStage {
  public:
   FileStage(const repo::Repository& repository, const RestorePlan& plan, base::Reporter& report,
             repo::Lease* lease)
-      : repository_(repository), plan_(plan), report_(report), lease_(lease), frames_(repository) {}
+      : repository_(repository),
+        plan_(plan),
+        report_(report),
+        lease_(lease),
+        frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}) {}
 
   void ChooseOwner() {
     repo::TreeReader tree(frames_, plan_.backup.facts.tree);
