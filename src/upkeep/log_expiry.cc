@@ -180,11 +180,12 @@ Removal LogExpiry::Execute(int jobs, const std::stop_token& stop) {
   };
   for (const auto& [place, rules] : rules_) {
     if (rules.due.empty()) continue;
-    ForEachSegmentObject(storage_, place, rules.segment_size, [&](const SegmentObject& object) {
-      if (FateOf(rules, object) != Fate::kRemoved) return;
-      names.push_back(object.name);
-      if (names.size() == kRemovedAtOnce) flush();
-    });
+    ForEachSegmentObject(storage_, place, rules.segment_size,
+                         [&, &log = rules](const SegmentObject& object) {
+                           if (FateOf(log, object) != Fate::kRemoved) return;
+                           names.push_back(object.name);
+                           if (names.size() == kRemovedAtOnce) flush();
+                         });
     flush();
   }
   return removal;
