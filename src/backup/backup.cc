@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "backup/capture_server.h"
 #include "backup/control_reader.h"
 #include "backup/copy_stage.h"
 #include "backup/session_keeper.h"
@@ -16,6 +17,7 @@
 #include "pg/cluster_reader.h"
 #include "pg/control_file.h"
 #include "pg/version.h"
+#include "pg/wal_hold.h"
 #include "repo/frame_reader.h"
 #include "repo/writer.h"
 #include "wal/capture.h"
@@ -56,12 +58,6 @@ std::unique_ptr<pg::ClusterReader> OpenReader(const BackupOptions& options,
   return pg::OpenSqlReader(options.connect, session);
 }
 
-std::unique_ptr<pg::WalDirectory> OpenWalDirectory(const BackupOptions& options,
-                                                   const pg::BackupSession& session) {
-  if (options.data_directory) return pg::OpenLocalWalDirectory(*options.data_directory);
-  return pg::OpenSqlWalDirectory(options.connect, session);
-}
-
 std::uint64_t SizeOf(const std::vector<pg::ClusterEntry>& entries) {
   std::uint64_t size = 0;
   for (const pg::ClusterEntry& entry : entries) size += entry.size;
@@ -76,20 +72,6 @@ void WarnAboutSettings(const pg::ClusterFacts& facts, std::vector<std::string>& 
   if (!facts.full_page_writes) {
     warnings.emplace_back(
         "the server runs with full_page_writes = off: a crash of its machine can tear pages");
-  }
-}
-
-// Does anyone deliver WAL to the archive? A receiver has brought some that is newer than the
-// backup's start, if only as a tail; that an archiver does only the settings can tell.
-bool IsFed(wal::Archive& archive, const BackupOptions& options, const pg::BackupSession& session) {
-  if (options.wal_is_pushed) return true;
-  try {
-    const wal::Inventory inventory = archive.Take(session.facts().system_identifier);
-    return std::ranges::any_of(inventory.ranges, [&](const wal::WalRange& range) {
-      return session.start().lsn < range.end;
-    });
-  } catch (const base::Error&) {
-    return true;  // not known: waiting costs time only
   }
 }
 
@@ -128,21 +110,33 @@ class Run {
 
   BackupResult Execute() {
     report_.Note("starting the backup on the server: it writes a checkpoint first");
-    pg::BackupSession session = pg::BackupSession::Start(
-        {.connect = options_.connect, .label = fmt::format("holdfast {}", options_.source)});
+    pg::WalHold hold = pg::WalHold::Open(options_.connect);
+    pg::BackupSession session =
+        pg::BackupSession::Start({.connect = options_.connect,
+                                  .label = fmt::format("holdfast {}", options_.source),
+                                  .slot = hold.slot()});
+    const std::unique_ptr<wal::CaptureServer> server =
+        OpenCaptureServer(options_, session, std::move(hold));
     WarnAboutSettings(session.facts(), warnings_);
     NoteOutsideFiles(session.facts(), report_);
+    if (!server->HoldsWal()) {
+      report_.Note(
+          "no slot keeps the backup's WAL on the server: it is stored as soon as it is written");
+    }
     const auto parent =
         ChooseParent(repository_, options_, session.facts().system_identifier, warnings_);
     repo::Writer writer(repository_, WriterOptionsFor(session, parent));
 
-    const repo::TreeRoot tree = CopyFiles(session, parent, writer);
+    wal::Archive archive(repository_, options_.source);
+    wal::Capture capture(archive, *server, CaptureOptionsFor(session), clock_, report_);
+    const repo::TreeRoot tree = CopyFiles(session, parent, writer, capture);
     // Every reader is joined: a page read after this point could be newer than the WAL of the
     // backup.
     const pg::BackupStop stopped = session.Stop();
     facts_.bad_pages = judge_->Verdict(stopped.lsn);
-    const wal::Captured captured = Capture(session, stopped);
-    NoteCaptured(captured);
+    report_.Note("making sure that all WAL of the backup is in the repository");
+    archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
+    NoteCaptured(capture.Finish(stopped.lsn, stop_));
     return {.snapshot = writer.Commit(Draft(session, stopped, parent, tree, writer)),
             .warnings = warnings_};
   }
@@ -162,17 +156,36 @@ class Run {
     return writer;
   }
 
+  wal::CaptureOptions CaptureOptionsFor(const pg::BackupSession& session) const {
+    return {.system = session.facts().system_identifier,
+            .timeline = session.start().timeline,
+            .start = session.start().lsn,
+            .segment_size = session.facts().wal_segment_size,
+            .pushed = options_.wal_is_pushed,
+            .patience = options_.wal_patience};
+  }
+
   repo::TreeRoot CopyFiles(pg::BackupSession& session,
                            const std::optional<catalog::ClusterBackup>& parent,
-                           repo::Writer& writer) {
-    const std::unique_ptr<pg::ClusterReader> cluster = OpenReader(options_, session);
-    facts_.method = cluster->method();
-    const pg::ControlFile control = pg::ParseControlFile(ReadControlFile(*cluster, clock_, stop_));
+                           repo::Writer& writer, wal::Capture& capture) {
+    SessionKeeper keeper(session, clock_, stop_);
+    keeper.Beside([&](const std::stop_token& stop) { capture.Follow(stop); });
+    return WatchedBy(keeper, [&] {
+      const std::unique_ptr<pg::ClusterReader> cluster = OpenReader(options_, session);
+      return CopyFrom(*cluster, session, parent, writer, keeper.stop_token());
+    });
+  }
+
+  repo::TreeRoot CopyFrom(pg::ClusterReader& cluster, const pg::BackupSession& session,
+                          const std::optional<catalog::ClusterBackup>& parent, repo::Writer& writer,
+                          const std::stop_token& stop) {
+    facts_.method = cluster.method();
+    const pg::ControlFile control = pg::ParseControlFile(ReadControlFile(cluster, clock_, stop));
     pg::RequireSupportedPageSize(control.page_size);
     judge_.emplace(session.start().lsn, control.page_checksums());
-    const std::vector<pg::ClusterEntry> entries = cluster->List();
+    const std::vector<pg::ClusterEntry> entries = cluster.List();
     repo::FrameReader parent_frames(repository_);
-    CopyContext context{.cluster = *cluster,
+    CopyContext context{.cluster = cluster,
                         .writer = writer,
                         .parent_frames = parent_frames,
                         .losses = losses_,
@@ -189,34 +202,14 @@ class Run {
     if (parent) stage.parent_tree = parent->snapshot.facts.tree;
 
     report_.BeginPhase("backing up", SizeOf(entries));
-    SessionKeeper keeper(session, clock_, stop_);
-    const repo::TreeRoot tree = WatchedBy(keeper, [&] {
-      return CopyCluster(
-          context, entries, stage, [&] { return ReadControlFile(*cluster, clock_, stop_); },
-          keeper.stop_token());
-    });
+    const repo::TreeRoot tree = CopyCluster(
+        context, entries, stage, [&] { return ReadControlFile(cluster, clock_, stop); }, stop);
     report_.EndPhase();
     return tree;
   }
 
-  wal::Captured Capture(const pg::BackupSession& session, const pg::BackupStop& stopped) {
-    wal::Archive archive(repository_, options_.source);
-    const std::unique_ptr<pg::WalDirectory> directory = OpenWalDirectory(options_, session);
-    report_.Note("making sure that all WAL of the backup is in the repository");
-    archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
-    return wal::CaptureWal(
-        archive, *directory,
-        {.system = session.facts().system_identifier,
-         .timeline = stopped.timeline,
-         .start = session.start().lsn,
-         .stop = stopped.lsn,
-         .segment_size = session.facts().wal_segment_size,
-         .patience =
-             IsFed(archive, options_, session) ? options_.wal_patience : std::chrono::seconds(0)},
-        clock_, stop_);
-  }
-
   void NoteCaptured(const wal::Captured& captured) {
+    std::ranges::copy(captured.warnings, std::back_inserter(warnings_));
     if (captured.by_us.empty()) return;
     report_.Note(fmt::format("{} WAL segments were read from the server by the backup itself",
                              captured.by_us.size()));

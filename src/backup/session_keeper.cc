@@ -1,6 +1,7 @@
 #include "backup/session_keeper.h"
 
 #include <chrono>
+#include <utility>
 
 namespace holdfast::backup {
 
@@ -13,15 +14,19 @@ constexpr std::chrono::seconds kInterval{10};
 SessionKeeper::SessionKeeper(pg::BackupSession& session, base::Clock& clock,
                              const std::stop_token& stop)
     : on_stop_(stop, [this] { readers_.request_stop(); }) {
-  thread_.OnFailure([this] { readers_.request_stop(); });
-  thread_.Start([&session, &clock](const std::stop_token& token) {
+  threads_.OnFailure([this] { readers_.request_stop(); });
+  threads_.Start([&session, &clock](const std::stop_token& token) {
     while (clock.Sleep(kInterval, token)) session.KeepAlive();
   });
 }
 
+void SessionKeeper::Beside(std::function<void(const std::stop_token&)> work) {
+  threads_.Start([work = std::move(work)](const std::stop_token& token) { work(token); });
+}
+
 void SessionKeeper::Finish() {
-  thread_.RequestStop();
-  thread_.Join();
+  threads_.RequestStop();
+  threads_.Join();
 }
 
 }  // namespace holdfast::backup

@@ -66,24 +66,6 @@ PostmasterProof TakeProof(Connection& connection, const ClusterFacts& facts) {
   return proof;
 }
 
-// Not allowed, none free (53400), or slots switched off (55000): the backup does without.
-bool DoesWithoutSlot(const SqlError& error) {
-  return error.sqlstate() == "42501" || error.sqlstate() == "53400" || error.sqlstate() == "55000";
-}
-
-// The name of the slot; empty without one.
-std::string HoldWal(Connection& connection) {
-  const std::string name = fmt::format("holdfast_backup_{}", base::RandomHex(8));
-  const std::optional<std::string> parameters[] = {name};
-  try {
-    connection.Query("SELECT pg_create_physical_replication_slot($1, true, true)", parameters);
-    return name;
-  } catch (const SqlError& error) {
-    if (!DoesWithoutSlot(error)) throw;
-    return {};
-  }
-}
-
 // By the server's clock, to the microsecond.
 base::Time ServerTime(Connection& connection) {
   return base::Time(base::Duration(std::stoll(
@@ -194,8 +176,7 @@ BackupSession BackupSession::Start(const BackupSessionOptions& options) {
   ClusterFacts facts = ReadClusterFacts(connection);
   RefuseWhatCannotBeBackedUp(facts, connection);
   PostmasterProof proof = TakeProof(connection, facts);
-  // Before the backup starts, so that nothing of its WAL can be removed.
-  if (options.hold_wal) proof.slot = HoldWal(connection);
+  proof.slot = options.slot;
   BackupStart start;
   start.lsn = StartBackup(connection, options);
   start.timeline = TimelineOfLastCheckpoint(connection);
@@ -211,7 +192,6 @@ BackupSession BackupSession::Start(const BackupSessionOptions& options) {
 const ClusterFacts& BackupSession::facts() const { return state_->facts; }
 const BackupStart& BackupSession::start() const { return state_->start; }
 const PostmasterProof& BackupSession::proof() const { return state_->proof; }
-bool BackupSession::holds_wal() const { return !state_->proof.slot.empty(); }
 Connection& BackupSession::connection() { return state_->connection; }
 void BackupSession::KeepAlive() { state_->RequireSameServer(); }
 

@@ -50,7 +50,7 @@ struct PostmasterProof {
   std::int32_t key2 = 0;
   int backend_pid = 0;
   std::string postmaster_start;
-  std::string slot;  // the session's temporary slot; empty without one
+  std::string slot;  // a temporary slot on it (WalHold); empty without one
 };
 // Throws Error(kConflict) unless `connection` is on the postmaster that `proof` was taken on.
 void ProveSamePostmaster(Connection& connection, const PostmasterProof& proof);
@@ -72,9 +72,8 @@ struct BackupSessionOptions {
   ConnectOptions connect;
   std::string label;
   bool fast_checkpoint = true;
-  // Keeps the WAL of the backup on the server by a temporary physical slot of the session, where
-  // the role may: dropped by the server itself when the session ends, however it ends.
-  bool hold_wal = true;
+  // Goes into the proof: a slot that keeps the WAL of the backup (WalHold); empty without one.
+  std::string slot{};
   // The server may write out all its shared buffers first, and slowly without fast_checkpoint.
   std::chrono::seconds checkpoint_timeout{std::chrono::hours{2}};
 };
@@ -92,9 +91,6 @@ class BackupSession {
   const ClusterFacts& facts() const;
   const BackupStart& start() const;
   const PostmasterProof& proof() const;
-  // False also where the role may not make slots or none is free: then WAL may be recycled before
-  // it is copied.
-  bool holds_wal() const;
   Connection& connection();
 
   // A cheap query that shows the session alive and the server not restarted or promoted. Call it

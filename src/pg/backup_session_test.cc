@@ -8,6 +8,7 @@
 #include "pg/cluster_reader.h"
 #include "pg/testing/expect_error.h"
 #include "pg/testing/live_cluster.h"
+#include "pg/wal_hold.h"
 
 namespace holdfast::pg {
 namespace {
@@ -17,7 +18,7 @@ using base::ErrorKind;
 class LiveSession : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    cluster_ = new LiveCluster({.settings = {"max_replication_slots = 1"}});
+    cluster_ = new LiveCluster();
     cluster_->Run({"CREATE DATABASE other", "CREATE ROLE mortal LOGIN"});
   }
   static void TearDownTestSuite() {
@@ -36,7 +37,6 @@ LiveCluster* LiveSession::cluster_ = nullptr;
 
 TEST_F(LiveSession, StartsAndStopsABackup) {
   BackupSession session = BackupSession::Start(Options());
-  EXPECT_TRUE(session.holds_wal());
   EXPECT_TRUE(session.start().lsn.IsValid());
   EXPECT_EQ(session.start().timeline, TimelineId(1));
   session.KeepAlive();
@@ -50,36 +50,6 @@ TEST_F(LiveSession, StartsAndStopsABackup) {
   EXPECT_EQ(label.start, session.start().lsn);
   EXPECT_EQ(stop.tablespace_map, "");
   ExpectError(ErrorKind::kInternal, "twice", [&] { session.Stop(); });
-}
-
-TEST_F(LiveSession, HoldsTheWalOfTheBackupUntilItsEnd) {
-  const std::string count = "SELECT count(*) FROM pg_replication_slots WHERE temporary";
-  {
-    BackupSession session = BackupSession::Start(Options());
-    EXPECT_EQ(cluster_->Value(count), "1");
-    EXPECT_LE(ParseLsn(cluster_->Value("SELECT restart_lsn FROM pg_replication_slots")),
-              session.start().lsn);
-    session.Stop();
-    EXPECT_EQ(cluster_->Value(count), "1");
-  }
-  // The server notices the end of a session by itself, a little later.
-  for (int i = 0; i < 1000 && cluster_->Value(count) != "0"; ++i) {
-  }
-  EXPECT_EQ(cluster_->Value(count), "0");
-}
-
-TEST_F(LiveSession, DoesWithoutASlotWhereNoneIsFree) {
-  Connection connection = cluster_->Open();
-  connection.Query("SELECT pg_create_physical_replication_slot('taken')");
-  {
-    BackupSession session = BackupSession::Start(Options());
-    EXPECT_FALSE(session.holds_wal());
-    session.Stop();
-  }
-  connection.Query("SELECT pg_drop_replication_slot('taken')");
-  BackupSessionOptions options = Options();
-  options.hold_wal = false;
-  EXPECT_FALSE(BackupSession::Start(options).holds_wal());
 }
 
 TEST_F(LiveSession, ProvesThePostmasterToOtherConnections) {
@@ -127,7 +97,9 @@ TEST_F(LiveSession, KnowsTheFactsOfTheCluster) {
 
 TEST(Session, FailsWhenItsServerIsKilled) {
   LiveCluster cluster;
-  BackupSession session = BackupSession::Start({.connect = cluster.connect(), .label = "doomed"});
+  const WalHold hold = WalHold::Open(cluster.connect());
+  BackupSession session =
+      BackupSession::Start({.connect = cluster.connect(), .label = "doomed", .slot = hold.slot()});
   cluster.Stop(LiveCluster::StopMode::kImmediate);
   cluster.Start();
   ExpectError(ErrorKind::kUnavailable, "", [&] { session.KeepAlive(); });

@@ -19,6 +19,7 @@
 #include "pg/testing/expect_error.h"
 #include "pg/testing/live_cluster.h"
 #include "pg/version.h"
+#include "pg/wal_hold.h"
 
 namespace holdfast::pg {
 namespace {
@@ -235,7 +236,9 @@ TEST_F(LiveReader, ReadsPgWalBothWays) {
 }
 
 TEST_F(LiveReader, RefusesAnotherClustersFolder) {
-  BackupSession session = StartSession(cluster_->connect());
+  const WalHold hold = WalHold::Open(cluster_->connect());
+  BackupSession session =
+      BackupSession::Start({.connect = cluster_->connect(), .label = "test", .slot = hold.slot()});
   const LiveCluster stranger;
   ExpectError(ErrorKind::kConflict, "another system identifier",
               [&] { OpenLocalReader(stranger.data_directory(), session); });
@@ -302,7 +305,7 @@ TEST_F(LiveReader, LetsARoleWithTheGrantsDoEverything) {
   ConnectOptions connect = cluster_->connect();
   connect.conninfo += " user=holdfast";
   BackupSession session = StartSession(connect);
-  EXPECT_TRUE(session.holds_wal());
+  EXPECT_TRUE(WalHold::Open(connect).holds());
   EXPECT_EQ(session.facts().data_directory, cluster_->data_directory().native());
   EXPECT_EQ(session.facts().tablespaces.size(), 3U);
   OpenLocalReader(cluster_->data_directory(), session);

@@ -12,6 +12,7 @@
 
 #include "pg/cluster_reader.h"
 #include "pg/testing/live_cluster.h"
+#include "pg/wal_hold.h"
 #include "pg/wal_reader.h"
 #include "storage/open.h"
 #include "storage/testing/temporary_directory.h"
@@ -222,29 +223,49 @@ TEST_F(LiveStreamTest, ShowsTheGapOfALostSlot) {
   EXPECT_EQ(archive.Take(system_).ranges.size(), 2U);
 }
 
+// The cluster as a capture sees it, from its data directory.
+class LocalCaptureServer final : public CaptureServer {
+ public:
+  explicit LocalCaptureServer(const pg::LiveCluster& cluster)
+      : hold_(pg::WalHold::Open(cluster.connect())),
+        directory_(pg::OpenLocalWalDirectory(cluster.data_directory())) {}
+  pg::Lsn FlushPosition() override { return hold_.FlushPosition(); }
+  std::optional<std::size_t> ReadAt(std::string_view name, std::uint64_t offset,
+                                    base::MutableByteView out) override {
+    return directory_->ReadAt(name, offset, out);
+  }
+  bool HoldsWal() const override { return hold_.holds(); }
+  void LetGo(pg::Lsn before) override { hold_.LetGo(before); }
+
+ private:
+  pg::WalHold hold_;
+  std::unique_ptr<pg::WalDirectory> directory_;
+};
+
 TEST_F(LiveStreamTest, CapturesABackupsOwnWal) {
   StartServer(ServerWith({}));
+  LocalCaptureServer server(*cluster_);
+  base::NullReporter report;
   pg::Connection connection = cluster_->Open();
   const pg::Lsn start = pg::ParseLsn(connection.QueryValue("SELECT pg_backup_start('test', true)"));
   Load(3000);
   const pg::Lsn stop = pg::ParseLsn(connection.QueryValue("SELECT lsn FROM pg_backup_stop(false)"));
-  const auto directory = pg::OpenLocalWalDirectory(cluster_->data_directory());
   const CaptureOptions options{.system = system_,
                                .timeline = kFirst,
                                .start = start,
-                               .stop = stop,
-                               .segment_size = kSmallBytes};
-  const Captured captured = CaptureWal(archive, *directory, options, clock_, {});
+                               .segment_size = kSmallBytes,
+                               .patience = {}};
+  const Captured captured = Capture(archive, server, options, clock_, report).Finish(stop, {});
   EXPECT_EQ(captured.by_us,
             NeededSegments(pg::TimelineHistory().Spans(), start, stop, kSmallBytes));
   Load(100);
   EXPECT_EQ(CompareWithServer(), static_cast<int>(captured.by_us.size()));
   EXPECT_GE(FollowWal(archive.Take(system_), pg::TimelineHistory().Spans(), start).end, stop);
-  const Captured again = CaptureWal(archive, *directory, options, clock_, {});
+  const Captured again = Capture(archive, server, options, clock_, report).Finish(stop, {});
   EXPECT_EQ(again.by_others, captured.by_us);
   CaptureOptions gone = options;
-  gone.start = pg::Lsn(kSmallBytes) - kSmallBytes;
-  EXPECT_THROW((void)CaptureWal(archive, *directory, gone, clock_, {}), base::Error);
+  gone.start = pg::Lsn(0);
+  EXPECT_THROW((void)Capture(archive, server, gone, clock_, report).Finish(stop, {}), base::Error);
 }
 
 // --- kill -9 of receiver and server, with a synchronous standby ---

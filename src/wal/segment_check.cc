@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace holdfast::wal {
@@ -60,6 +62,16 @@ bool IsWalPageAt(base::ByteView page, pg::Lsn address, pg::TimelineId timeline) 
   const pg::WalPageHeader header = pg::ParseWalPageHeader(page);
   return pg::VersionOfWalPageMagic(header.magic).has_value() && header.address == address &&
          header.timeline <= timeline && header.timeline != pg::TimelineId();
+}
+
+bool HoldsPagesOf(base::ByteView bytes, pg::Lsn start, pg::TimelineId timeline) {
+  for (std::size_t offset = 0; offset + pg::kWalLongPageHeaderSize <= bytes.size();
+       offset += pg::kWalPageSize) {
+    const base::ByteView page =
+        bytes.subspan(offset, std::min<std::size_t>(pg::kWalPageSize, bytes.size() - offset));
+    if (!IsWalPageAt(page, start + offset, timeline) && !base::AllZero(page)) return false;
+  }
+  return true;
 }
 
 std::size_t WrittenBytes(base::ByteView segment, pg::Lsn segment_start, pg::TimelineId timeline) {

@@ -34,6 +34,10 @@ SegmentHeader CheckSegment(base::ByteView bytes, std::string_view name);
 // Whether the 8 KiB page that begins `page` is the one of `address` on `timeline` or an ancestor.
 bool IsWalPageAt(base::ByteView page, pg::Lsn address, pg::TimelineId timeline);
 
+// Whether `bytes`, from the start of a page on, are WAL of `start` on `timeline` or an ancestor
+// page by page. Zeros are what follows in a segment that was switched away from.
+bool HoldsPagesOf(base::ByteView bytes, pg::Lsn start, pg::TimelineId timeline);
+
 // How much of a segment file that the server left (.partial) is WAL: up to the end of the last page
 // that belongs there, without the zeros at its end. Files are recycled, so what follows may be old.
 std::size_t WrittenBytes(base::ByteView segment, pg::Lsn segment_start, pg::TimelineId timeline);
