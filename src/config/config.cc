@@ -111,6 +111,7 @@ class Binder {
                          fmt::format("{}: {}", ToText(key), message), std::move(hints)});
   }
 
+  std::size_t problems() const { return problems_.size(); }
   std::vector<std::string> Names(const Key& prefix) const { return settings_.Names(prefix); }
   bool Has(const Key& key) const { return settings_.values.contains(key); }
   bool HasTable(const Key& prefix) const {
@@ -155,14 +156,44 @@ std::string Zone(Binder& binder, const Key& key, std::string fallback) {
   return zone.value_or(std::move(fallback));
 }
 
+// More days than anybody means, and few enough to reckon with.
+constexpr std::uint32_t kMostDays = 100 * 366;
+
+// Rules that are all 0 would let every backup go but the newest: too much for a slip of the pen.
+void CheckKeepsAnything(Binder& binder, const Key& key, const Retention& retention) {
+  if (retention.last > 0 || retention.hours > 0 || retention.days > 0 || retention.weeks > 0 ||
+      retention.months > 0 || retention.years > 0 || retention.within > base::Duration(0))
+    return;
+  for (const std::string_view rule :
+       {"last", "hours", "days", "weeks", "months", "years", "within"}) {
+    if (!binder.Has(key / rule)) continue;
+    binder.Wrong(key / rule, "a retention whose every rule is 0 keeps nothing",
+                 {"leave it out to keep every backup; last = 1 keeps the newest alone"});
+    return;
+  }
+}
+
+void CheckWalDays(Binder& binder, const Key& key, const Retention& retention) {
+  if (!retention.wal_days || (*retention.wal_days >= 1 && *retention.wal_days <= kMostDays)) return;
+  binder.Wrong(key / "wal_days", fmt::format("from 1 to {}", kMostDays),
+               {"without it every moment since the oldest backup stays within reach"});
+}
+
 Retention BindRetention(Binder& binder, const Key& key) {
-  return {.last = binder.Integer(key / "last"),
-          .hours = binder.Integer(key / "hours"),
-          .days = binder.Integer(key / "days"),
-          .weeks = binder.Integer(key / "weeks"),
-          .months = binder.Integer(key / "months"),
-          .years = binder.Integer(key / "years"),
-          .wal_days = binder.Integer(key / "wal_days")};
+  const std::size_t problems = binder.problems();
+  Retention retention;
+  Set(retention.last, binder.Integer(key / "last"));
+  Set(retention.hours, binder.Integer(key / "hours"));
+  Set(retention.days, binder.Integer(key / "days"));
+  Set(retention.weeks, binder.Integer(key / "weeks"));
+  Set(retention.months, binder.Integer(key / "months"));
+  Set(retention.years, binder.Integer(key / "years"));
+  Set(retention.within, binder.Duration(key / "within"));
+  retention.wal_days = binder.Integer(key / "wal_days");
+  if (binder.problems() > problems) return retention;
+  CheckKeepsAnything(binder, key, retention);
+  CheckWalDays(binder, key, retention);
+  return retention;
 }
 
 // At least a kilobyte a second: less is a slip of the pen, and nothing would ever end.
@@ -371,6 +402,7 @@ Source BindSource(Binder& binder, const std::string& name, const std::string& ti
         {binder.Text(copy / "repository"), BindRetention(binder, copy / "retention")});
     CheckRepositoryName(binder, copy / "repository", source.copies.back().repository, repositories);
   }
+  source.retention = BindRetention(binder, key / "retention");
   for (const std::string& job : binder.Names(key / "job"))
     source.jobs_by_name.push_back(BindJob(binder, key / "job" / job, timezone));
   source.health = BindHealth(binder, key / "health");

@@ -59,15 +59,18 @@ struct Repository {
   S3 s3;
 };
 
-// How many to keep, by kind; what is not set keeps none of its own.
+// How many backups to keep, rule by rule; 0, the same as a rule that is not set, keeps none.
 struct Retention {
-  std::optional<std::uint32_t> last;
-  std::optional<std::uint32_t> hours;
-  std::optional<std::uint32_t> days;
-  std::optional<std::uint32_t> weeks;
-  std::optional<std::uint32_t> months;
-  std::optional<std::uint32_t> years;
-  std::optional<std::uint32_t> wal_days;
+  std::uint32_t last = 0;
+  std::uint32_t hours = 0;
+  std::uint32_t days = 0;
+  std::uint32_t weeks = 0;
+  std::uint32_t months = 0;
+  std::uint32_t years = 0;
+  base::Duration within{0};
+  // How many days back every moment is to stay within reach, 1 or more; empty: as far as backups
+  // go.
+  std::optional<std::uint32_t> wal_days = std::nullopt;
 };
 
 struct PlainCopy {
@@ -118,6 +121,7 @@ struct Source {
   std::string volume;
   std::optional<base::Path> path;
   std::vector<Copy> copies;
+  Retention retention;  // of what no job's governs
   std::vector<Job> jobs_by_name;
   Health health;
 };

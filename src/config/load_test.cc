@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -129,6 +130,39 @@ TEST_F(Load, RefusesWhatCannotBeMeant) {
   EXPECT_THAT(Refusal("[source.a]\ntype = \"volume\"\n"), HasSubstr("volume or path"));
   EXPECT_THAT(Refusal("[source.a.job.b]\nschedule = \"@daily\"\n"), HasSubstr("needs a kind"));
   EXPECT_THAT(Refusal("[source.a.health]\nrto = \"soon\"\n"), HasSubstr("source.a.health.rto"));
+}
+
+TEST_F(Load, KnowsTheRetentionOfSourcesJobsAndCopies) {
+  const Config config = LoadText(
+      "[repository.main]\nurl = \"/a\"\n[source.a]\n"
+      "retention = { last = 3, hours = 0, within = \"2d\", wal_days = 7 }\n"
+      "copies = [{ repository = \"main\", retention = { years = 2 } }]\n"
+      "[source.a.job.b]\nkind = \"backup\"\nretention.weeks = 4\n[source.b]\n",
+      {{"HOLDFAST_SOURCE_B_RETENTION_DAYS", "30"}});
+  const Source& a = config.SourceNamed("a");
+  EXPECT_EQ(a.retention.last, 3U);
+  EXPECT_EQ(a.retention.hours, 0U);
+  EXPECT_EQ(a.retention.within, std::chrono::hours(48));
+  EXPECT_EQ(a.retention.wal_days, 7U);
+  EXPECT_EQ(a.copies[0].retention.years, 2U);
+  EXPECT_EQ(a.jobs_by_name[0].retention.weeks, 4U);
+  EXPECT_EQ(config.SourceNamed("b").retention.days, 30U);
+  EXPECT_FALSE(config.SourceNamed("b").retention.wal_days);
+}
+
+TEST_F(Load, RefusesARetentionThatCannotBeMeant) {
+  const auto refusal = [&](std::string_view rules) {
+    return Refusal(fmt::format("[source.a.retention]\n{}\n", rules));
+  };
+  EXPECT_THAT(refusal("last = 0\ndays = 0"), HasSubstr("source.a.retention.last: a retention"));
+  EXPECT_THAT(refusal("within = \"0s\""), HasSubstr("keeps nothing"));
+  EXPECT_THAT(refusal("within = \"soon\""), HasSubstr("not a duration"));
+  EXPECT_THAT(refusal("days = \"a week\""), HasSubstr("holdfast.toml:2"));
+  EXPECT_THAT(refusal("wal_days = 0"), HasSubstr("wal_days: from 1 to"));
+  EXPECT_THAT(refusal("wal_days = 40000"), HasSubstr("wal_days: from 1 to"));
+  EXPECT_THAT(refusal("fulls = 3"), HasSubstr("unknown key"));
+  EXPECT_EQ(refusal("wal_days = 14"), "(accepted)");
+  EXPECT_EQ(refusal("days = 0\nlast = 1"), "(accepted)");
 }
 
 TEST_F(Load, RefusesSettingsOfS3ThatCannotBeMeant) {
