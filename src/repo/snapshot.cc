@@ -147,7 +147,7 @@ PlainSnapshot ReadPlainSnapshot(storage::Storage& storage, const BackupId& id) {
 BackupId ResolveBackup(const Repository& repository, std::string_view text) {
   const auto not_found = [&] {
     return Error(ErrorKind::kNotFound, fmt::format("no backup is called '{}'", text),
-                 {"see the list of backups"});
+                 {"see which there are: holdfast list"});
   };
   const std::size_t slash = text.find('/');
   const std::string_view source = text.substr(0, slash == std::string_view::npos ? 0 : slash);
@@ -166,7 +166,7 @@ BackupId ResolveBackup(const Repository& repository, std::string_view text) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("'{}' could be {} backups, {} and {} among them", text, matches.size(),
                             matches.front().ToString(), matches.back().ToString()),
-                {"give more of the name"});
+                {"give more of the name; see which there are: holdfast list"});
   }
   return matches.front();
 }

@@ -175,7 +175,9 @@ void RefuseIfTooMany(std::span<ForgetSeries> all, std::size_t backups,
   }
 }
 
-// Puts tombstones; takes them back when, because of another's, a source would be left with nothing.
+// Puts tombstones; takes them back when, because of another's, a source would be left with nothing,
+// and when one of the backups was pinned meanwhile: whoever pins looks for a tombstone after that,
+// so one of both sees the other.
 class Burial {
  public:
   Burial(const repo::Repository& repository, std::string reason, bool even_last)
@@ -193,22 +195,35 @@ class Burial {
         put_.push_back(id);
       }
     }
+    CheckPins();
     const repo::SnapshotListing listing = repo::ListSnapshotObjects(storage_);
     for (const std::vector<repo::BackupId>& series : staying) {
       const bool any_left = std::ranges::any_of(series, [&](const repo::BackupId& id) {
         return listing.snapshots.contains(id) && !listing.tombstones.contains(id);
       });
-      if (!series.empty() && !any_left) TakeBack(series.front());
+      if (series.empty() || any_left) continue;
+      TakeBack(series.front(), "was to be kept and has been forgotten by another meanwhile");
     }
   }
 
  private:
-  [[noreturn]] void TakeBack(const repo::BackupId& lost) {
+  void CheckPins() {
+    std::set<std::string> sources;
+    for (const repo::BackupId& id : put_) sources.insert(id.source);
+    const base::Time now = storage_.StoreTime();
+    for (const std::string& source : sources) {
+      const repo::Pins pins = repo::ListPins(storage_, source);
+      for (const repo::BackupId& id : put_) {
+        if (repo::IsPinned(pins, id, now)) TakeBack(id, "has been pinned by another meanwhile");
+      }
+    }
+  }
+
+  [[noreturn]] void TakeBack(const repo::BackupId& because_of, std::string_view what) {
     for (const repo::BackupId& id : put_) (void)storage_.Remove(repo::TombstoneObject(id));
-    throw Error(ErrorKind::kConflict,
-                fmt::format("backup {} was to be kept and has been forgotten by another meanwhile",
-                            lost.ToString()),
-                {"nothing was forgotten here; look at what is left: holdfast list " + lost.source});
+    throw Error(
+        ErrorKind::kConflict, fmt::format("backup {} {}", because_of.ToString(), what),
+        {"nothing was forgotten here; look at what is left: holdfast list " + because_of.source});
   }
 
   storage::Storage& storage_;

@@ -270,15 +270,13 @@ TEST_F(ForgetTest, ABackupWithDamagedPagesOrWithoutItsWalIsNotGood) {
   EXPECT_THAT(Refusal({good}).message(), HasSubstr("no good cluster backup"));
 }
 
-// Another host forgets what this one means to keep, at the worst moment.
-class ForgettingOther final : public storage::Storage {
+// Another host puts an object at the worst moment: just before a tombstone.
+class PuttingOther final : public storage::Storage {
  public:
-  ForgettingOther(std::shared_ptr<storage::Storage> below, repo::BackupId other)
-      : below_(std::move(below)), other_(std::move(other)) {}
+  PuttingOther(std::shared_ptr<storage::Storage> below, std::string object)
+      : below_(std::move(below)), object_(std::move(object)) {}
   storage::PutOutcome Put(std::string_view name, base::ByteView contents) override {
-    if (name.ends_with(repo::kTombstoneSuffix)) {
-      (void)below_->Put(repo::TombstoneObject(other_), {});
-    }
+    if (name.ends_with(repo::kTombstoneSuffix)) (void)below_->Put(object_, {});
     return below_->Put(name, contents);
   }
   std::optional<base::Bytes> Get(std::string_view name) override { return below_->Get(name); }
@@ -299,16 +297,28 @@ class ForgettingOther final : public storage::Storage {
 
  private:
   std::shared_ptr<storage::Storage> below_;
-  repo::BackupId other_;
+  std::string object_;
 };
 
 TEST_F(ForgetTest, TakesItBackWhenAnotherForgotTheRestMeanwhile) {
   const auto first = Add();
   const auto second = Add();
   const repo::Repository other = repo::Repository::Open(
-      std::make_shared<ForgettingOther>(test.memory, second), test.clock, repo::TestUnlock());
+      std::make_shared<PuttingOther>(test.memory, repo::TombstoneObject(second)), test.clock,
+      repo::TestUnlock());
   EXPECT_THROW((void)ForgetByName(other, {first}, {}), base::Error);
   EXPECT_THAT(Listed(), ElementsAre(first));
+}
+
+TEST_F(ForgetTest, TakesItBackWhenAnotherPinnedOneMeanwhile) {
+  const auto first = Add();
+  const auto second = Add();
+  const auto third = Add();
+  const repo::Repository other = repo::Repository::Open(
+      std::make_shared<PuttingOther>(test.memory, repo::PinsOf(second) + "0123456789abcdef"),
+      test.clock, repo::TestUnlock());
+  EXPECT_THROW((void)ForgetByName(other, {first, second}, {}), base::Error);
+  EXPECT_THAT(Listed(), ElementsAre(first, second, third));
 }
 
 }  // namespace

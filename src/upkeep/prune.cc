@@ -33,7 +33,7 @@ constexpr std::size_t kNamedMissing = 5;
 Error Refusal(std::string message, const PruneOptions& options) {
   return {ErrorKind::kConflict,
           std::move(message),
-          {"nothing was deleted and nothing condemned; `--dry-run` shows what would be",
+          {"nothing was deleted and nothing condemned; see what would be: --dry-run --yes",
            fmt::format("if it is meant: --allow-share with more than {}, or --yes",
                        options.allowed_share)}};
 }
