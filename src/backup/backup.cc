@@ -19,6 +19,7 @@
 #include "pg/version.h"
 #include "pg/wal_hold.h"
 #include "repo/frame_reader.h"
+#include "repo/pin.h"
 #include "repo/writer.h"
 #include "wal/capture.h"
 
@@ -125,7 +126,8 @@ class Run {
     }
     const auto parent =
         ChooseParent(repository_, options_, session.facts().system_identifier, warnings_);
-    repo::Writer writer(repository_, WriterOptionsFor(session, parent));
+    const repo::WriterOptions writer_options = WriterOptionsFor(session, parent);
+    repo::Writer writer(repository_, writer_options);
 
     wal::Archive archive(repository_, options_.source);
     wal::Capture capture(archive, *server, CaptureOptionsFor(session), clock_, report_);
@@ -137,6 +139,9 @@ class Run {
     report_.Note("making sure that all WAL of the backup is in the repository");
     archive.RecordTimeline(session.facts().system_identifier, stopped.timeline);
     NoteCaptured(capture.Finish(stopped.lsn, stop_));
+    // First, so that no moment lies between the backup and its pin; a pin whose backup never comes
+    // is removed by prune.
+    if (options_.pin) repo::PutPin(repository_.storage(), writer_options.id, std::nullopt);
     return {.snapshot = writer.Commit(Draft(session, stopped, parent, tree, writer)),
             .warnings = warnings_};
   }
@@ -236,7 +241,6 @@ class Run {
     draft.tree = tree;
     if (parent) draft.parent = parent->snapshot.id;
     draft.labels = options_.labels;
-    draft.pinned = options_.pin;
     draft.warnings = warnings_;
     draft.attributes = catalog::ToJson(facts_);
     return draft;

@@ -25,7 +25,7 @@ struct BackupOptions {
   pg::ConnectOptions connect;
   std::optional<base::Path> data_directory;  // without it, files are read through the connection
   bool full = false;                         // store everything again
-  bool pin = false;
+  bool pin = false;                          // keep it until it is unpinned
   std::map<std::string, std::string> labels;
   int jobs = 2;  // readers; each holds one pack in memory
   std::uint64_t pack_size = 32 * base::kMiB;

@@ -65,7 +65,9 @@ int BackUp(Session& session, const Options& options) {
       session.clock(), session.reporter(), session.stop());
   for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
   if (session.json()) {
-    nlohmann::json object = BackupJson(session, result.snapshot);
+    const repo::Pins pins = repo::ListPins(repository.storage(), source.name);
+    nlohmann::json object =
+        BackupJson(session, result.snapshot, MarksOf(result.snapshot, pins, session.clock().Now()));
     object["warnings"] = result.warnings;
     session.PrintJson(object);
   } else {

@@ -39,7 +39,8 @@ void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts)
 
 }  // namespace
 
-nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot) {
+nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot,
+                          const BackupMarks& marks) {
   const repo::SnapshotDraft& facts = snapshot.facts;
   nlohmann::json object = {
       {"id", snapshot.id.ToString()},
@@ -48,7 +49,11 @@ nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot) {
       {"started_at", session.TimeText(facts.started)},
       {"finished_at", session.TimeText(facts.finished)},
       {"parent", facts.parent ? nlohmann::json(facts.parent->ToString()) : nlohmann::json()},
-      {"pinned", facts.pinned},
+      {"pinned", marks.pinned},
+      {"pinned_until", marks.pinned_until ? nlohmann::json(session.TimeText(*marks.pinned_until))
+                                          : nlohmann::json()},
+      {"state",
+       marks.lost == BackupMarks::Lost::kNo ? std::string_view("listed") : LostText(marks.lost)},
       {"labels", facts.labels},
       {"warnings", facts.warnings},
       {"packs", snapshot.pack_count},
@@ -57,12 +62,13 @@ nlohmann::json BackupJson(Session& session, const repo::Snapshot& snapshot) {
   return object;
 }
 
-std::vector<std::string> BackupRow(Session& session, const repo::Snapshot& snapshot) {
+std::vector<std::string> BackupRow(Session& session, const repo::Snapshot& snapshot,
+                                   const BackupMarks& marks) {
   const repo::SnapshotDraft& facts = snapshot.facts;
   std::string source = base::FormatBytes(facts.tree.total_size);
   std::string stored;
   if (facts.kind == "cluster") stored = base::FormatBytes(catalog::FactsOf(snapshot).bytes_stored);
-  std::string notes = facts.pinned ? "pinned" : "";
+  std::string notes = ToText(marks, session.config().timezone);
   if (!facts.warnings.empty())
     notes += fmt::format("{}{} warnings", notes.empty() ? "" : ", ", facts.warnings.size());
   return {snapshot.id.ToString(), facts.kind,        session.TimeForPeople(facts.finished),

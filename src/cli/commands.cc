@@ -5,7 +5,8 @@ namespace holdfast::cli {
 std::vector<Command> Commands() {
   return {
       InitCommand(),     CheckCommand(),     BackupCommand(),      RestoreCommand(),
-      VerifyCommand(),   ListCommand(),      ShowCommand(),        StatusCommand(),
+      VerifyCommand(),   ListCommand(),      ShowCommand(),        PinCommand(),
+      UnpinCommand(),    ForgetCommand(),    PruneCommand(),       StatusCommand(),
       WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(), WalStreamCommand(),
       WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),  ConfigCheckCommand(),
       KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "cli/backup_json.h"
@@ -16,43 +17,98 @@ namespace {
 struct ListOptions {
   std::string source;
   std::string kind;
+  bool forgotten = false;
+};
+
+struct ListedBackup {
+  repo::Snapshot snapshot;
+  BackupMarks::Lost lost = BackupMarks::Lost::kNo;
+};
+
+class Listing {
+ public:
+  Listing(Session& session, const ListOptions& options, const repo::Repository& repository)
+      : session_(session),
+        options_(options),
+        repository_(repository),
+        pins_(repo::ListPins(repository.storage(), options.source)) {}
+
+  int Print() {
+    for (const ListedBackup& backup : Backups()) {
+      if (options_.kind.empty() || backup.snapshot.facts.kind == options_.kind) Add(backup);
+    }
+    if (session_.json()) {
+      session_.PrintJson(list_);
+    } else {
+      table_.Print(session_.out());
+    }
+    return ToInt(damaged_ ? ExitCode::kCorrupt : ExitCode::kDone);
+  }
+
+ private:
+  void ReportDamage(const repo::BackupId& id, const base::Error& error) {
+    damaged_ = true;
+    session_.reporter().Warn(fmt::format("backup {}: {}", id.ToString(), error.message()));
+    list_.push_back({{"id", id.ToString()}, {"source", id.source}, {"error", error.message()}});
+  }
+
+  std::vector<ListedBackup> Backups() {
+    std::vector<ListedBackup> backups;
+    for (repo::Snapshot& snapshot : repo::ReadSnapshots(
+             repository_, options_.source,
+             [this](const repo::BackupId&id, const base::Error&error) { ReportDamage(id, error); }))
+      backups.push_back({.snapshot = std::move(snapshot)});
+    if (options_.forgotten) AddLost(backups);
+    return backups;
+  }
+
+  void AddLost(std::vector<ListedBackup>& backups) {
+    for (const LostBackup& lost : FindLost(repository_.storage(), options_.source)) {
+      try {
+        backups.push_back(
+            {.snapshot = repo::ReadSnapshot(repository_, lost.id), .lost = lost.lost});
+      } catch (const base::Error& error) {
+        // Deleted at this moment, or damaged, and on its way out in any case.
+        if (error.kind() != base::ErrorKind::kNotFound) session_.reporter().Note(error.message());
+      }
+    }
+    std::ranges::stable_sort(
+        backups, {}, [](const ListedBackup& backup) { return backup.snapshot.facts.started; });
+  }
+
+  void Add(const ListedBackup& backup) {
+    // What is over is judged by this host's clock: it is for people.
+    BackupMarks marks = MarksOf(backup.snapshot, pins_, session_.clock().Now());
+    marks.lost = backup.lost;
+    try {
+      if (session_.json()) {
+        list_.push_back(BackupJson(session_, backup.snapshot, marks));
+      } else {
+        table_.Add(BackupRow(session_, backup.snapshot, marks));
+      }
+    } catch (const base::Error& error) {
+      ReportDamage(backup.snapshot.id, error);
+    }
+  }
+
+  Session& session_;
+  const ListOptions& options_;
+  const repo::Repository& repository_;
+  const repo::Pins pins_;
+  bool damaged_ = false;
+  nlohmann::json list_ = nlohmann::json::array();
+  Table table_{{{"BACKUP"},
+                {"KIND"},
+                {"FINISHED"},
+                {"SIZE", Table::Align::kRight},
+                {"STORED", Table::Align::kRight},
+                {"NOTES"}}};
 };
 
 int List(Session& session, const ListOptions& options) {
   const repo::Repository repository =
       OpenRepository(session, RepositoryForSource(session, options.source));
-  bool damaged = false;
-  nlohmann::json list = nlohmann::json::array();
-  Table table({{"BACKUP"},
-               {"KIND"},
-               {"FINISHED"},
-               {"SIZE", Table::Align::kRight},
-               {"STORED", Table::Align::kRight},
-               {"NOTES"}});
-  const auto report_damage = [&](const repo::BackupId& id, const base::Error& error) {
-    damaged = true;
-    session.reporter().Warn(fmt::format("backup {}: {}", id.ToString(), error.message()));
-    list.push_back({{"id", id.ToString()}, {"source", id.source}, {"error", error.message()}});
-  };
-  for (const repo::Snapshot& snapshot :
-       repo::ReadSnapshots(repository, options.source, report_damage)) {
-    if (!options.kind.empty() && snapshot.facts.kind != options.kind) continue;
-    try {
-      if (session.json()) {
-        list.push_back(BackupJson(session, snapshot));
-      } else {
-        table.Add(BackupRow(session, snapshot));
-      }
-    } catch (const base::Error& error) {
-      report_damage(snapshot.id, error);
-    }
-  }
-  if (session.json()) {
-    session.PrintJson(list);
-  } else {
-    table.Print(session.out());
-  }
-  return ToInt(damaged ? ExitCode::kCorrupt : ExitCode::kDone);
+  return Listing(session, options, repository).Print();
 }
 
 }  // namespace
@@ -66,6 +122,8 @@ Command ListCommand() {
             app.add_option("SOURCE", options->source, "Source (default: all)");
             app.add_option("--kind", options->kind, "Only this kind")
                 ->check(CLI::IsMember({"cluster", "dump", "volume"}));
+            app.add_flag("--forgotten", options->forgotten,
+                         "Also those that were forgotten or withdrawn and are not deleted yet");
             return [options](Session& session) { return List(session, *options); };
           }};
 }

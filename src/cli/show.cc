@@ -5,6 +5,7 @@
 
 #include "base/size_text.h"
 #include "cli/backup_json.h"
+#include "cli/chosen_backup.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/session.h"
@@ -46,12 +47,13 @@ void PrintCluster(Facts& out, const catalog::ClusterFacts& facts) {
 }
 
 int Show(Session& session, const std::string& backup) {
-  const std::string source = backup.substr(0, backup.find('/'));
-  const repo::Repository repository = OpenRepository(session, RepositoryForSource(session, source));
-  const repo::Snapshot snapshot =
-      repo::ReadSnapshot(repository, repo::ResolveBackup(repository, backup));
+  const repo::Repository repository =
+      OpenRepository(session, RepositoryForBackups(session, {backup}));
+  const repo::Snapshot snapshot = repo::ReadSnapshot(repository, ChooseBackup(repository, backup));
+  const repo::Pins pins = repo::ListPins(repository.storage(), snapshot.id.source);
+  const BackupMarks marks = MarksOf(snapshot, pins, session.clock().Now());
   if (session.json()) {
-    session.PrintJson(BackupJson(session, snapshot));
+    session.PrintJson(BackupJson(session, snapshot, marks));
     return ToInt(ExitCode::kDone);
   }
   const repo::SnapshotDraft& facts = snapshot.facts;
@@ -61,7 +63,9 @@ int Show(Session& session, const std::string& backup) {
   out.Add("started", session.TimeForPeople(facts.started));
   out.Add("finished", session.TimeForPeople(facts.finished));
   if (facts.parent) out.Add("compared with", facts.parent->ToString());
-  if (facts.pinned) out.Add("pinned", "yes");
+  if (marks.pinned)
+    out.Add("pinned", marks.pinned_until ? "until " + session.TimeForPeople(*marks.pinned_until)
+                                         : "until it is unpinned");
   for (const auto& [key, value] : facts.labels) out.Add("label", key + "=" + value);
   if (facts.kind == "cluster") PrintCluster(out, catalog::FactsOf(snapshot));
   out.Add("packs", std::to_string(snapshot.pack_count));
