@@ -34,8 +34,9 @@ nlohmann::json SeriesJson(Session& session, const ForgetSeries& series) {
 }
 
 void PrintSeries(Session& session, const ForgetSeries& series) {
-  session.out() << Printable(fmt::format("{}, kind {}, {}\n", series.source, series.kind,
-                                         series.policy.empty() ? "no policy" : series.policy));
+  session.out() << Printable(fmt::format("{}, kind {}, {}", series.source, series.kind,
+                                         series.policy.empty() ? "no policy" : series.policy))
+                << '\n';
   Table table({{"BACKUP"}, {"FINISHED"}, {"FATE"}, {"WHY"}});
   for (const ForgetVerdict& verdict : series.backups)
     table.Add({verdict.backup.id.ToString(), session.TimeForPeople(verdict.backup.facts.finished),

@@ -38,8 +38,10 @@ base::Time EndOf(std::string_view text, base::Time now, std::string_view zone) {
 base::Time PinEnd(std::string_view text, base::Time now, std::string_view zone) {
   const base::Time end = EndOf(text, now, zone);
   if (end <= now)
-    throw Error(ErrorKind::kUsage, fmt::format("a pin until {} would be over already",
-                                               base::FormatForPeople(end, zone)));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("a pin until {} would be over already", base::FormatForPeople(end, zone)),
+        {"it is the repository's clock that counts; --until 30d is a month from now"});
   if (end - now > kLongestPin)
     throw Error(ErrorKind::kUsage, "a pin for more than a hundred years",
                 {"without --until it holds until it is unpinned"});
