@@ -59,7 +59,7 @@ int Pin(Session& session, const PinOptions& options) {
 // Also one that is pinned and out of the lists.
 repo::BackupId PinnedBackup(const repo::Repository& repository, const std::string& word) {
   try {
-    const repo::BackupId id = repo::BackupId::Parse(word);
+    repo::BackupId id = repo::BackupId::Parse(word);
     if (repo::ListPins(repository.storage(), id.source).contains(id)) return id;
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::kUsage) throw;

@@ -7,32 +7,42 @@ from harness.process import eventually
 from harness.scene import make_scene, refused, scene_config, segments_in
 
 PRUNE = ("prune", "--grace", "0s", "--short-grace")
-RETENTION = 'wal = "push"\n[source.shop.retention]\n'
+# Small packs, filled by one reader: each backup has some in which nothing is but its own ledger.
+REPOSITORY = 'pack_size = "1MiB"'
+RETENTION = 'wal = "push"\njobs = 1\n[source.shop.retention]\n'
+# Into new files, of about 3 MiB in packs.
+WRITE_LEDGER = """
+BEGIN;
+TRUNCATE ledger;
+INSERT INTO ledger SELECT {round}, string_agg(md5(random()::text), '') FROM generate_series(1, 160000) AS i
+  GROUP BY i / 10;
+COMMIT
+"""
 
 
 @pytest.fixture
 def scene(workplace, holdfast, postgres):
     """A source whose retention keeps the last two backups; each backup is of a ledger that is written anew."""
     server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
-    made = make_scene(workplace, holdfast, server, source_settings=f"{RETENTION}last = 2")
+    made = make_scene(workplace, holdfast, server, repository_settings=REPOSITORY,
+                      source_settings=f"{RETENTION}last = 2")
     push = f"{made.program.path} --config {made.program.config} wal push --source shop %p"
     server.configure({"archive_command": push})
-    server.execute("""CREATE TABLE ledger AS
-                      SELECT i, 0 AS round, md5(random()::text) AS text FROM generate_series(1, 20000) AS i""")
+    server.execute("CREATE TABLE ledger (round int, text text)")
     return made
 
 
 def configure(scene, rules):
     """Other rules of retention."""
     scene.program.configure(scene_config(scene.workplace, scene.place, scene.server.conninfo(),
-                                         source_settings=f"{RETENTION}{rules}"))
+                                         repository_settings=REPOSITORY, source_settings=f"{RETENTION}{rules}"))
 
 
 def back_up(scene, rounds, *arguments):
     """The backups of so many rounds."""
     made = []
     for number in rounds:
-        scene.server.execute(f"UPDATE ledger SET round = {number}, text = md5(random()::text)")
+        scene.server.execute(WRITE_LEDGER.format(round=number))
         made.append(scene.backup(*arguments))
     return made
 
