@@ -1,5 +1,7 @@
 """A cluster is backed up while it is written to, and comes back as it was at every kind of target."""
 
+# ctest also on: chaos
+
 import signal
 
 import pytest
