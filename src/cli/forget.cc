@@ -141,7 +141,8 @@ void Declare(CLI::App& app, Options& options) {
       "Those that the configured retention does not keep; BACKUP is then a source, and "
       "without one all are meant");
   app.add_option("BACKUP", options.words,
-                 "source/20261121T070003Z-4f2a, a unique prefix of it, or source/latest");
+                 "source/20261121T070003Z-4f2a, a unique prefix of it, or source/latest")
+      ->default_str("");
   app.add_flag("--dry-run", options.forget.dry_run, "Forget nothing, and say what would be");
   app.add_flag("--even-last", options.forget.even_last,
                "By name: also the last good backup of its source and kind")

@@ -4,84 +4,16 @@ import os
 
 import pytest
 from harness.process import eventually
-from harness.scene import make_scene, refused, scene_config, segments_in
-
-PRUNE = ("prune", "--grace", "0s", "--short-grace")
-# Small packs, filled by one reader: each backup has some in which nothing is but its own ledger.
-REPOSITORY = 'pack_size = "1MiB"'
-RETENTION = 'wal = "push"\njobs = 1\n[source.shop.retention]\n'
-# Into new files, of about 3 MiB in packs.
-WRITE_LEDGER = """
-BEGIN;
-TRUNCATE ledger;
-INSERT INTO ledger SELECT {round}, string_agg(md5(random()::text), '') FROM generate_series(1, 160000) AS i
-  GROUP BY i / 10;
-COMMIT
-"""
+from harness.retention import (PRUNE, back_up, configure, ids, packs, prune_to_the_end, prune_twice, retained_scene,
+                               round_of, segment_of, segments, wait_until_archived)
+from harness.scene import refused
 
 
 @pytest.fixture
 def scene(workplace, holdfast, postgres):
-    """A source whose retention keeps the last two backups; each backup is of a ledger that is written anew."""
+    """A source whose retention keeps the last two backups."""
     server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
-    made = make_scene(workplace, holdfast, server, repository_settings=REPOSITORY,
-                      source_settings=f"{RETENTION}last = 2")
-    push = f"{made.program.path} --config {made.program.config} wal push --source shop %p"
-    server.configure({"archive_command": push})
-    server.execute("CREATE TABLE ledger (round int, text text)")
-    return made
-
-
-def configure(scene, rules):
-    """Other rules of retention."""
-    scene.program.configure(scene_config(scene.workplace, scene.place, scene.server.conninfo(),
-                                         repository_settings=REPOSITORY, source_settings=f"{RETENTION}{rules}"))
-
-
-def back_up(scene, rounds, *arguments):
-    """The backups of so many rounds."""
-    made = []
-    for number in rounds:
-        scene.server.execute(WRITE_LEDGER.format(round=number))
-        made.append(scene.backup(*arguments))
-    return made
-
-
-def ids(backups):
-    return [backup["id"] for backup in backups]
-
-
-def packs(scene):
-    return set(scene.place.names("packs/"))
-
-
-def segments(scene):
-    return sorted(path.name.split(".")[0] for path in segments_in(scene.repository))
-
-
-def segment_of(scene, lsn):
-    return scene.server.value(f"SELECT pg_walfile_name('{lsn}')")
-
-
-def round_of(server):
-    server.start().wait_until_promoted()
-    (value,) = {row[0] for row in server.rows("SELECT DISTINCT round FROM ledger")}
-    server.stop()
-    return int(value)
-
-
-def prune_twice(scene):
-    """What the first run condemned and the second deleted."""
-    condemning, deleting = scene.program.json(*PRUNE), scene.program.json(*PRUNE)
-    assert condemning["packs"]["removed"]["objects"] == 0
-    assert deleting["packs"]["removed"] == condemning["packs"]["condemned"]
-    assert deleting["packs"]["condemned"]["objects"] == 0
-    return deleting
-
-
-def wait_until_archived(scene):
-    wanted = scene.server.switch_wal()
-    eventually(lambda: wanted in segments(scene), f"{wanted} to be archived")
+    return retained_scene(workplace, holdfast, server, "last = 2")
 
 
 def test_a_dry_run_tells_what_is_forgotten_and_what_is_kept_and_why(scene):
@@ -127,7 +59,7 @@ def test_what_nothing_needs_is_deleted_and_the_rest_restores(scene, postgres_on)
     oldest_needed = segment_of(scene, made[2]["start_lsn"])
     assert archive["removed"]["objects"] > 0
     assert segments(scene) == [name for name in log if name >= oldest_needed] != log
-    eventually(lambda: scene.program.json(*PRUNE)["packs"]["removed"]["objects"] == 0, "nothing to be left to delete")
+    prune_to_the_end(scene)
     assert "no deletion is due" in scene.program.run(*PRUNE, "--dry-run").out
 
     refused(scene, "list", code=2, says="cannot use the key file", hint=False)
@@ -204,6 +136,23 @@ def test_a_forgotten_backup_that_is_pinned_stays_with_all_that_it_needs(scene):
     prune_twice(scene)
     assert packs(scene) < whole
     assert scene.backups()[-1] == last and scene.verify()["damages"] == []
+
+
+def test_what_the_store_does_not_let_go_is_told_and_goes_later(scene):
+    back_up(scene, range(3))
+    scene.program.run("forget", "--policy")
+    scene.program.run(*PRUNE)
+    whole = packs(scene)
+    folders = [path for path in (scene.repository / "packs").iterdir() if path.is_dir()]
+    for folder in folders:
+        folder.chmod(0o500)
+    refusing = scene.program.run("--json", *PRUNE, code=1)
+    assert any("did not let" in warning for warning in refusing.json()["warnings"]) and "did not let" in refusing.err
+    assert packs(scene) == whole
+    for folder in folders:
+        folder.chmod(0o700)
+    assert scene.program.json(*PRUNE)["packs"]["removed"]["objects"] == len(whole - packs(scene)) > 0
+    assert scene.verify()["damages"] == []
 
 
 def test_the_last_good_backup_is_never_deleted(scene):
