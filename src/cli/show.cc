@@ -63,9 +63,9 @@ int Show(Session& session, const std::string& backup) {
   out.Add("started", session.TimeForPeople(facts.started));
   out.Add("finished", session.TimeForPeople(facts.finished));
   if (facts.parent) out.Add("compared with", facts.parent->ToString());
-  if (marks.pinned)
-    out.Add("pinned", marks.pinned_until ? "until " + session.TimeForPeople(*marks.pinned_until)
-                                         : "until it is unpinned");
+  const std::string until =
+      marks.pinned_until ? session.TimeForPeople(*marks.pinned_until) : "it is unpinned";
+  if (marks.pinned) out.Add("pinned", fmt::format("until {}", until));
   for (const auto& [key, value] : facts.labels) out.Add("label", key + "=" + value);
   if (facts.kind == "cluster") PrintCluster(out, catalog::FactsOf(snapshot));
   out.Add("packs", std::to_string(snapshot.pack_count));
