@@ -212,6 +212,21 @@ std::string Archive::Seal(pg::SystemIdentifier system, std::string_view file_nam
   return base::ToHex(repository_->keyring().ContentDigest(kSealPurpose, base::AsBytes(object)));
 }
 
+bool Archive::HasWalOf(pg::SystemIdentifier system, pg::TimelineId timeline) {
+  const std::string wal_prefix = WalPrefix(source_, system);
+  bool found = false;
+  repository_->storage().List(
+      wal_prefix + TimelineFolder(timeline), "", [&](const storage::ObjectInfo& object) {
+        const auto file = ParseFileObject(std::string_view(object.name).substr(wal_prefix.size()));
+        const auto kind = file ? pg::WalFileKindOf(file->file_name) : std::nullopt;
+        found = found || (kind && IsSegmentKind(*kind));
+      });
+  if (found) return true;
+  repository_->storage().List(TailPrefix(source_, system) + TimelineFolder(timeline), "",
+                              [&](const storage::ObjectInfo&) { found = true; });
+  return found;
+}
+
 bool Archive::HasLaterSegment(pg::SystemIdentifier system, std::string_view file_name) {
   const std::string prefix = WalPrefix(source_, system);
   const std::string folder = prefix + TimelineFolder(TimelineOf(file_name));

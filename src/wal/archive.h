@@ -103,6 +103,9 @@ class Archive {
   // Whether a whole segment of this timeline before `file_name` is there.
   bool HasEarlierSegment(pg::SystemIdentifier system, std::string_view file_name);
 
+  // Whether any WAL of this timeline is there: a segment, whole or in part.
+  bool HasWalOf(pg::SystemIdentifier system, pg::TimelineId timeline);
+
   // 0 where there is no segment yet. Error(kConflict) where the size was changed meanwhile.
   std::uint32_t SegmentSize(pg::SystemIdentifier system);
 

@@ -23,6 +23,11 @@ pg::WalFileKind KindOf(const std::string& file_name) {
       {"restore_command passes the name as %f and the target as %p: holdfast wal fetch %f %p"});
 }
 
+pg::TimelineId HistoryTimeline(const std::string& file_name) {
+  return pg::TimelineId(
+      static_cast<std::uint32_t>(std::stoul(file_name.substr(0, 8), nullptr, 16)));
+}
+
 [[noreturn]] void ReportGap(const std::string& file_name, const std::string& source,
                             std::string_view what) {
   throw base::Error(base::ErrorKind::kCorrupt,
@@ -32,13 +37,15 @@ pg::WalFileKind KindOf(const std::string& file_name) {
                      "recover to a point before the gap, or from a backup taken after it"});
 }
 
-// Whether the archive's WAL of this timeline begins before the segment, so that its absence is a
+// Whether the archive's WAL of this timeline may begin before the segment, so that its absence is a
 // hole and not the beginning.
 bool LiesInside(Archive& archive, const FetchOptions& options, pg::SegmentSize size) {
   if (archive.HasEarlierSegment(options.system, options.file_name)) return true;
   const pg::WalFileName name = *pg::ParseWalFileName(options.file_name, size);
+  if (name.timeline == pg::TimelineId(1)) return false;
   const std::optional<pg::TimelineHistory> history = archive.History(options.system, name.timeline);
-  return history && pg::SegmentOfByteAt(history->Spans().back().begin, size) <= name.segment;
+  // Without it nobody knows where the timeline begins.
+  return !history || pg::SegmentOfByteAt(history->Spans().back().begin, size) <= name.segment;
 }
 
 // The open segment completed with zeros: where WAL ends, recovery finds no valid record.
@@ -115,10 +122,31 @@ std::optional<base::Bytes> GetSegment(Archive& archive, const FetchOptions& opti
   return std::nullopt;
 }
 
+// A server that finds no history takes the timeline for one that does not exist, and recovers along
+// another. Beside the path it may: it looks for a number that is free.
+bool MustHaveHistory(Archive& archive, const FetchOptions& options) {
+  const pg::TimelineId timeline = HistoryTimeline(options.file_name);
+  if (timeline <= pg::TimelineId(1)) return false;
+  return options.path ? timeline == options.path->timeline
+                      : archive.HasWalOf(options.system, timeline);
+}
+
+std::optional<base::Bytes> GetHistory(Archive& archive, const FetchOptions& options) {
+  if (auto text = archive.Get(options.system, options.file_name)) return text;
+  if (!MustHaveHistory(archive, options)) return std::nullopt;
+  // It may have come since, before the first WAL of its timeline.
+  if (auto text = archive.Get(options.system, options.file_name)) return text;
+  throw base::Error(
+      base::ErrorKind::kCorrupt,
+      fmt::format("{} is missing in the archive of {}, but {}", options.file_name, archive.source(),
+                  options.path ? "recovery is to follow this timeline" : "WAL of it is there"),
+      {"copy it from pg_wal of a server that has it, and store it: holdfast wal push PATH"});
+}
+
 std::optional<base::Bytes> GetFile(Archive& archive, const FetchOptions& options) {
-  if (KindOf(options.file_name) != pg::WalFileKind::kSegment) {
-    return archive.Get(options.system, options.file_name);
-  }
+  const pg::WalFileKind kind = KindOf(options.file_name);
+  if (kind == pg::WalFileKind::kHistory) return GetHistory(archive, options);
+  if (kind != pg::WalFileKind::kSegment) return archive.Get(options.system, options.file_name);
   if (!options.prefetch_directory.empty()) {
     PrefetchDirectory prefetched(archive, options.system, options.prefetch_directory);
     prefetched.RemoveBefore(options.file_name);

@@ -189,6 +189,72 @@ TEST_F(FetchTest, CannotTellAGapWithoutTheHistoryOfItsPath) {
               [&] { (void)Fetch(archive, Along(2, Name(1, 4))); });
 }
 
+TEST_F(FetchTest, GivesTheEndOfATimelineFromItsPartialSegment) {
+  PutHistory(At(5, 9000));
+  PutSegments({3, 4});
+  base::Bytes partial = MakeSegment(1, 5);
+  std::fill(partial.begin() + 9000, partial.end(), 0);
+  (void)archive.Put(kSystem, Name(1, 5) + ".partial", partial);
+  PutSegments({5, 6}, 2);
+  for (const FetchOptions& options :
+       {Options(Name(1, 5)), Along(1, Name(1, 5)), Along(2, Name(1, 5))}) {
+    EXPECT_EQ(Fetch(archive, options), FetchOutcome::kFetched);
+    EXPECT_EQ(Fetched(), partial);
+  }
+  EXPECT_EQ(Fetch(archive, Options(Name(1, 6))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Along(2, Name(1, 6))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, NeverTakesAParentsPartialSegmentForTheChildsOwn) {
+  PutHistory(At(5, 9000));
+  PutSegments({3, 4});
+  base::Bytes partial = MakeSegment(1, 5);
+  std::fill(partial.begin() + 9000, partial.end(), 0);
+  (void)archive.Put(kSystem, Name(1, 5) + ".partial", partial);
+  PutSegments({6}, 2);
+  // Timeline 2 has written from 5/9000 on, and that is missing.
+  for (const std::string& name : {Name(2, 5), Name(1, 5)}) {
+    ExpectError(ErrorKind::kCorrupt, "later WAL", [&] { (void)Fetch(archive, Along(2, name)); });
+  }
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Options(Name(2, 5))); });
+}
+
+TEST_F(FetchTest, MissesNothingBeforeATimelineBegins) {
+  PutHistory(At(5, 100));
+  PutSegments({3, 4, 5});
+  PutSegments({5, 6}, 2);
+  EXPECT_EQ(Fetch(archive, Options(Name(2, 4))), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Along(2, Name(2, 3))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, KnowsNoBeginningWithoutTheTimelinesHistory) {
+  PutSegments({6}, 2);
+  ExpectError(ErrorKind::kCorrupt, "is missing",
+              [&] { (void)Fetch(archive, Options(Name(2, 5))); });
+  EXPECT_EQ(Fetch(archive, Options(Name(2, 7))), FetchOutcome::kNotThere);
+}
+
+TEST_F(FetchTest, ATimelineThatHasWalMustHaveAHistory) {
+  const FetchOptions asked = Options("00000002.history");
+  PutSegments({3});
+  EXPECT_EQ(Fetch(archive, asked), FetchOutcome::kNotThere);
+  archive.PutTail(kSystem, pg::TimelineId(2), At(4), base::ByteView(MakeSegment(2, 4)).first(9000));
+  const auto expect_refusal = [&](const FetchOptions& options) {
+    ExpectError(ErrorKind::kCorrupt, "00000002.history is missing",
+                [&] { (void)Fetch(archive, options); });
+  };
+  expect_refusal(asked);
+  PutSegments({4}, 2);
+  expect_refusal(asked);
+  expect_refusal(Along(2, "00000002.history"));
+  // Recovery on timeline 1 looks for the number of its successor.
+  EXPECT_EQ(Fetch(archive, Along(1, "00000002.history")), FetchOutcome::kNotThere);
+  EXPECT_EQ(Fetch(archive, Options("00000001.history")), FetchOutcome::kNotThere);
+  PutHistory(At(4, 100));
+  EXPECT_EQ(Fetch(archive, asked), FetchOutcome::kFetched);
+}
+
 class PrefetchTest : public FetchTest {
  protected:
   // The one file that is there for a segment; empty when there is none.

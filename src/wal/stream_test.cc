@@ -323,6 +323,66 @@ TEST_F(StreamTest, ReadsThroughSqlWhereReplicationIsRefused) {
   EXPECT_FALSE(stream.Stop());
 }
 
+TEST_F(StreamTest, TwoReceiversOfOneSourceDoNoHarm) {
+  StreamOptions other = Options();
+  other.spool_directory = directory_.path() / "spool of another host";
+  RunningStream one(server_, archive, Options());
+  RunningStream two(server_, archive, other);
+  for (int round = 0; round < 6; ++round) {
+    server_.Grow(kSmallBytes / 2 + 777);
+    if (round == 3) server_.CutConnections();
+    ASSERT_TRUE(one.AwaitStored(server_.flush())) << one.state().problem;
+    ASSERT_TRUE(two.AwaitStored(server_.flush())) << two.state().problem;
+  }
+  for (RunningStream* stream : {&one, &two}) {
+    EXPECT_TRUE(stream->Await([](const StreamState& state) { return state.problem.empty(); }))
+        << stream->state().problem;
+    EXPECT_FALSE(stream->Stop());
+  }
+  ExpectArchived(kFirst, 1, server_.flush());
+  EXPECT_THAT(archive.Take(kSystem).ranges, testing::SizeIs(1));
+  EXPECT_EQ(CountObjects("wal/shop/7301234567890123456/00000001/"), 3U);
+  EXPECT_EQ(server_.slot(), At(4));
+}
+
+// The other one has moved the slot, and the server let go of what this one did not receive yet.
+TEST_F(StreamTest, GoesOnBehindWhatAnotherReceiverHasStored) {
+  {
+    RunningStream one(server_, archive, Options());
+    ASSERT_TRUE(one.AwaitStored(server_.flush()));
+  }
+  StreamOptions other = Options();
+  other.spool_directory = directory_.path() / "spool of another host";
+  server_.Grow(4 * kSmallBytes);
+  {
+    RunningStream two(server_, archive, other);
+    ASSERT_TRUE(two.AwaitStored(server_.flush()));
+    EXPECT_FALSE(two.Stop());
+  }
+  server_.ForgetBefore(server_.slot().value());
+  server_.Grow(kSmallBytes);
+  RunningStream one(server_, archive, Options());
+  ASSERT_TRUE(one.AwaitStored(server_.flush())) << one.state().problem;
+  EXPECT_EQ(one.state().problem, "");
+  EXPECT_FALSE(one.Stop());
+  ExpectArchived(kFirst, 1, server_.flush());
+  EXPECT_THAT(archive.Take(kSystem).ranges, testing::SizeIs(1));
+}
+
+TEST_F(StreamTest, SaysThatTheSlotIsTakenAndGoesOn) {
+  server_.OccupySlot(true);
+  RunningStream stream(server_, archive, Options());
+  server_.Grow(2 * kSmallBytes);
+  ASSERT_TRUE(stream.AwaitProblem("in use by another connection")) << stream.state().problem;
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_EQ(server_.slot(), At(1));
+  server_.OccupySlot(false);
+  EXPECT_TRUE(stream.Await([](const StreamState& state) { return state.problem.empty(); }));
+  EXPECT_EQ(server_.slot(), At(3));
+  EXPECT_FALSE(stream.Stop());
+  ExpectArchived(kFirst, 1, server_.flush());
+}
+
 TEST_F(StreamTest, RefusesAnotherCluster) {
   StreamOptions options = Options();
   options.expected_system = pg::SystemIdentifier(5);

@@ -13,6 +13,7 @@ base::Bytes LookUpSegment(Archive& archive, pg::SystemIdentifier system, const L
   for (auto newest = lineage.rbegin(); newest != lineage.rend(); ++newest) {
     const pg::TimelineSpan& span = *newest;
     if (pg::SegmentOfByteAt(span.begin, size) > segment) continue;
+    if (span.end && *span.end <= start) break;  // what it has of the segment was abandoned
     const std::string name = pg::FormatSegmentName(span.timeline, segment, size);
     if (first_name.empty()) first_name = name;
     if (std::optional<base::Bytes> whole = archive.Get(system, name)) return std::move(*whole);

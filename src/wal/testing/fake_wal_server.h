@@ -59,6 +59,10 @@ class FakeWalServer final : public WalServer {
   void LoseSlot() {
     With([&] { slot_.reset(); });
   }
+  // Another connection has the slot, until it lets go.
+  void OccupySlot(bool occupied) {
+    With([&] { slot_occupied_ = occupied; });
+  }
   void CutConnections() {
     With([&] { cut_ = true; });
   }
@@ -108,6 +112,7 @@ class FakeWalServer final : public WalServer {
   std::uint64_t seed_ = 1;
   pg::Lsn forgotten_;
   std::optional<pg::Lsn> slot_;
+  bool slot_occupied_ = false;
   pg::Lsn acknowledged_;
   bool cut_ = false;
   bool replication_refused_ = false;
@@ -134,6 +139,9 @@ class FakeSession final : public ServerSession {
   void AdvanceSlot(pg::Lsn to) override {
     server_->With([&] {
       if (!server_->slot_) throw base::Error(base::ErrorKind::kNotFound, "no slot");
+      if (server_->slot_occupied_) {
+        throw base::Error(base::ErrorKind::kConflict, "the slot is in use by another connection");
+      }
       server_->slot_ = std::max(*server_->slot_, to);
     });
   }
