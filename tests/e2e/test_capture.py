@@ -1,6 +1,9 @@
 """A backup without a receiver brings its own WAL into the repository while it copies files: the server may have removed
 that WAL long before the backup ends."""
 
+import os
+import signal
+
 import pytest
 from harness.gate import FileGate
 from harness.process import eventually
@@ -48,10 +51,10 @@ class SlowBackup:
         self._source.server.execute("CHECKPOINT")
         return not (self._source.server.data / "pg_wal" / segment).exists()
 
-    def finish(self):
+    def finish(self, code=0):
         assert self.process.running()
         self._gate.open()
-        return self.process.wait(code=0)
+        return self.process.wait(code=code)
 
 
 def source_without_slots(protect):
@@ -73,12 +76,39 @@ def source_with_a_limit_on_slots(protect):
 def test_wal_is_captured_before_the_server_removes_it(protect, make_source):
     source = make_source(protect)
     backup = SlowBackup(source)
-    for _ in range(8):
+    for _ in range(6):
         backup.write_segment()
     eventually(lambda: backup.is_gone(backup.segments[0]), "the server to remove WAL of the running backup")
     result = backup.finish()
     assert _BY_ITSELF in result.err, result
     eventually(lambda: backup_slots(source) == "0", "the server to drop the backup's slot")
+    check_sound(source.recovered("restored"), ledger_of(source.server))
+
+
+def test_lost_wal_ends_the_backup(protect):
+    source = source_without_slots(protect)
+    backup = SlowBackup(source)
+    ((follower,),) = eventually(
+        lambda: source.server.rows("SELECT pid FROM pg_stat_activity WHERE usename = 'keeper' "
+                                   "AND query = 'SELECT pg_current_wal_flush_lsn()'"), "the backup to follow the WAL")
+    os.kill(int(follower), signal.SIGSTOP)  # nothing is captured meanwhile
+    source.write(1001)
+    lost = source.server.switch_wal()
+    eventually(lambda: backup.is_gone(lost), "the server to remove WAL of the running backup")
+    os.kill(int(follower), signal.SIGCONT)
+    result = backup.finish(code=5)
+    assert f"neither in the archive nor on the server any more: {lost}" in result.err + result.out, result
+    assert source.program.json("list", "shop") == []
+
+
+def test_a_slot_that_is_lost_is_made_again(protect):
+    source = protect(MAJOR, SQL, wal_segment_mib=1, settings=_KEEPS_NOTHING)
+    backup = SlowBackup(source)
+    backup.write_segment()
+    source.server.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+    backup.write_segment()
+    assert backup_slots(source) == "1"
+    backup.finish()
     check_sound(source.recovered("restored"), ledger_of(source.server))
 
 
