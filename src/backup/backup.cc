@@ -207,7 +207,7 @@ class Run {
     if (parent) stage.parent_tree = parent->snapshot.facts.tree;
 
     report_.BeginPhase("backing up", SizeOf(entries));
-    const repo::TreeRoot tree = CopyCluster(
+    repo::TreeRoot tree = CopyCluster(
         context, entries, stage, [&] { return ReadControlFile(cluster, clock_, stop); }, stop);
     report_.EndPhase();
     return tree;

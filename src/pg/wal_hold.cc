@@ -19,7 +19,7 @@ bool DoesWithoutSlot(const SqlError& error) {
 }
 
 std::string MakeSlot(Connection& connection) {
-  const std::string name = fmt::format("holdfast_backup_{}", base::RandomHex(8));
+  std::string name = fmt::format("holdfast_backup_{}", base::RandomHex(8));
   const std::optional<std::string> parameters[] = {name};
   try {
     connection.Query("SELECT pg_create_physical_replication_slot($1, true, true)", parameters);
