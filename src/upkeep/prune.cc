@@ -52,7 +52,7 @@ class Run {
     CheckGrace();
     (void)repo::ReadConfigToPrune(storage_);
     report_.Note("looking at what backups, leases and lists need");
-    view_ = ReadView(storage_, options_.jobs, stop_);
+    view_ = ReadView(storage_, options_.grace, options_.jobs, stop_);
     JudgeMissing();
     plan_ = MakePlan(view_, options_.grace, storage::ListAll(storage_, repo::kLeasesPrefix));
     logs_.emplace(storage_, view_, plan_, options_);

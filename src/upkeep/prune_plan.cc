@@ -73,7 +73,7 @@ class Planner {
     deleted_.resize(view_.packs.size());
     for (DueList& due : plan_.due) {
       ForEachListed(view_.lists[due.list].list.packs, [&](std::uint32_t place) {
-        if (view_.needed[place]) {
+        if (view_.needed[place] || view_.needed_lately[place]) {
           due.spared.push_back(repo::ShortPackId::Of(view_.packs[place].id));
         } else {
           due.deleted.push_back(place);

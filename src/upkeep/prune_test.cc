@@ -82,6 +82,27 @@ TEST_F(PruneTest, SparesWhatIsNeededAgainWhenAListIsDue) {
   ExpectAllReadable();
 }
 
+// A list that was put late, by a prune that had stood still, may name what a backup needs that was
+// committed meanwhile.
+TEST_F(PruneTest, SparesForADayWhatWasForgottenAfterAListWasPutThatNamesIt) {
+  const repo::Snapshot first = BackUp("shop/1", 1);
+  BackUp("shop/2", 2);
+  const std::vector<std::string> packs = Objects("packs/");
+  (void)test.memory->Put(
+      repo::NewCondemnedListObject(test.clock.Now()),
+      repo::FormatCondemnedList(
+          {.created = test.clock.Now(), .packs = repo::ReadPackList(*test.memory, first.id)}));
+  test.clock.Advance(repo::kGrace);
+  Forget("shop/1");
+  EXPECT_EQ(Run().packs_spared, first.pack_count);
+  EXPECT_EQ(Objects("packs/"), packs);
+  // From then on as ever: condemned anew, and deleted a day later.
+  EXPECT_EQ(RunADayLater().packs_condemned.objects, first.pack_count);
+  EXPECT_EQ(RunADayLater().packs_removed.objects, first.pack_count);
+  EXPECT_EQ(Objects("packs/").size(), packs.size() - first.pack_count);
+  ExpectAllReadable();
+}
+
 TEST_F(PruneTest, SparesThePacksOfARunningBackupUntilItsLeaseIsOver) {
   BackUp("shop/1", 1);
   {

@@ -116,16 +116,17 @@ void ListRoots(storage::Storage& storage, RepositoryView& view) {
 }
 
 // Both lists ascend.
-void MarkNeeded(const repo::BackupId& backup, const std::vector<repo::ShortPackId>& packs,
+void MarkNeeded(const ViewedSnapshot& snapshot, const std::vector<repo::ShortPackId>& packs,
                 RepositoryView& view) {
+  std::vector<bool>& needed = snapshot.kept() ? view.needed : view.needed_lately;
   auto listed = view.packs.begin();
   for (const repo::ShortPackId& pack : packs) {
     while (listed != view.packs.end() && repo::ShortPackId::Of(listed->id) < pack) ++listed;
-    if (listed == view.packs.end() || repo::ShortPackId::Of(listed->id) != pack) {
-      view.missing.push_back({.backup = backup, .pack = pack});
-      continue;
+    if (listed != view.packs.end() && repo::ShortPackId::Of(listed->id) == pack) {
+      needed[static_cast<std::size_t>(listed - view.packs.begin())] = true;
+    } else if (snapshot.kept()) {
+      view.missing.push_back({.backup = snapshot.id, .pack = pack});
     }
-    view.needed[static_cast<std::size_t>(listed - view.packs.begin())] = true;
   }
 }
 
@@ -139,8 +140,8 @@ void MarkNeeded(const repo::BackupId& backup, const std::vector<repo::ShortPackI
 
 class SnapshotReader {
  public:
-  SnapshotReader(storage::Storage& storage, RepositoryView& view)
-      : storage_(storage), view_(view), gone_(view.snapshots.size()) {}
+  SnapshotReader(storage::Storage& storage, base::Duration grace, RepositoryView& view)
+      : storage_(storage), grace_(grace), view_(view), gone_(view.snapshots.size()) {}
 
   void ReadAll(int jobs, const std::stop_token& stop) {
     base::Workers workers(stop);
@@ -166,7 +167,7 @@ class SnapshotReader {
   void ReadPacks(const ViewedSnapshot& snapshot) {
     const std::optional<base::Bytes> object = storage_.Get(repo::SnapshotObject(snapshot.id));
     try {
-      if (object) MarkNeeded(snapshot.id, repo::ParsePackList(snapshot.id, *object), view_);
+      if (object) MarkNeeded(snapshot, repo::ParsePackList(snapshot.id, *object), view_);
     } catch (const Error& error) {
       StopAt(snapshot.id, error);
     }
@@ -178,11 +179,17 @@ class SnapshotReader {
     try {
       // Another prune removes what is tombstoned; its tombstone may have gone while the listing
       // went from one to the other.
-      if (!(snapshot.kept() ? ReadWhole(snapshot) : ReadHead(snapshot))) gone_[place] = 1;
+      const bool whole = snapshot.kept() || IsForgottenLately(snapshot);
+      if (!(whole ? ReadWhole(snapshot) : ReadHead(snapshot))) gone_[place] = 1;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kUsage) throw;
       if (snapshot.kept()) StopAt(snapshot.id, error);
     }
+  }
+
+  // Its tombstone may be younger than our look at the leases, of which one may pin it.
+  bool IsForgottenLately(const ViewedSnapshot& snapshot) const {
+    return snapshot.dead_since && !snapshot.withdrawn && view_.now - *snapshot.dead_since < grace_;
   }
 
   bool ReadWhole(ViewedSnapshot& snapshot) {
@@ -193,7 +200,7 @@ class SnapshotReader {
     snapshot.kind = parsed.head->plain.kind;
     snapshot.log = parsed.head->plain.log;
     const std::scoped_lock lock(mutex_);
-    MarkNeeded(snapshot.id, packs, view_);
+    MarkNeeded(snapshot, packs, view_);
     return true;
   }
 
@@ -210,9 +217,10 @@ class SnapshotReader {
   }
 
   storage::Storage& storage_;
+  const base::Duration grace_;
   RepositoryView& view_;
   std::vector<char> gone_;  // by place; written by one thread each
-  std::mutex mutex_;        // guards `needed` and `missing` of the view
+  std::mutex mutex_;        // guards `needed`, `needed_lately` and `missing` of the view
 };
 
 // Two who each forget the other's last backup, or tombstones that nobody meant, must not empty a
@@ -268,7 +276,8 @@ void FindIdleMarks(storage::Storage& storage, std::vector<std::string> marks,
 
 }  // namespace
 
-RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_token& stop) {
+RepositoryView ReadView(storage::Storage& storage, base::Duration grace, int jobs,
+                        const std::stop_token& stop) {
   RepositoryView view;
   view.now = storage.StoreTime();
   ReadLists(storage, view);
@@ -280,7 +289,8 @@ RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_tok
   // Packs after snapshots: those of a backup are put before it.
   view.packs = PackListing(storage).packs();
   view.needed.resize(view.packs.size());
-  SnapshotReader reader(storage, view);
+  view.needed_lately.resize(view.packs.size());
+  SnapshotReader reader(storage, grace, view);
   reader.ReadAll(jobs, stop);
   KeepLast(storage, view, reader);
   ConfirmMissing(storage, view);

@@ -54,12 +54,17 @@ struct RepositoryView {
   std::vector<repo::BackupId> stray_marks_of;  // tombstones and withdrawals without a snapshot
   std::vector<ListedPack> packs;               // ascending by id
   std::vector<bool> needed;  // by place in `packs`: a snapshot that is kept needs it
+  // By place: one that was forgotten less than a grace ago needs it. It may be condemned, but not
+  // be deleted by a list that somebody put before.
+  std::vector<bool> needed_lately;
   std::vector<MissingPack> missing;
   std::vector<std::string> idle_damage_marks;  // objects: of packs that are gone
 };
 
 // Error(kCorrupt), Error(kUsage) naming the first list, lease or kept snapshot that cannot be read:
-// what it needs is unknown. `jobs` snapshots are read at a time, each held in memory whole.
-RepositoryView ReadView(storage::Storage& storage, int jobs, const std::stop_token& stop);
+// what it needs is unknown. `grace` as kGrace. `jobs` snapshots are read at a time, each held in
+// memory whole.
+RepositoryView ReadView(storage::Storage& storage, base::Duration grace, int jobs,
+                        const std::stop_token& stop);
 
 }  // namespace holdfast::upkeep

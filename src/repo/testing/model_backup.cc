@@ -55,9 +55,10 @@ class PagePacker {
 class ModelWriter {
  public:
   ModelWriter(const Repository& repository, const BackupId& id,
-              const std::optional<ModelParent>& parent)
+              const std::optional<ModelParent>& parent, const ModelOptions& options)
       : parent_(parent),
-        writer_(repository, OptionsOf(id, parent)),
+        kind_(options.kind),
+        writer_(repository, OptionsOf(id, parent, options)),
         frames_(repository),
         keyring_(repository.keyring()),
         hasher_(keyring_.page_hasher()),
@@ -66,7 +67,10 @@ class ModelWriter {
   }
 
   ModelBackup Write(const Model& model) {
-    for (const auto& [path, bytes] : model.plain) AddPlain(path, bytes);
+    for (const auto& [path, bytes] : model.plain) {
+      AddPlain(path, bytes);
+      writer_.KeepAlive();
+    }
     for (const auto& [path, bytes] : model.paged) AddPaged(path, bytes);
     data_.Flush();
     TreeWriter tree(writer_.meta());
@@ -80,7 +84,7 @@ class ModelWriter {
       tree.Add(entry);
     }
     SnapshotDraft draft;
-    draft.kind = "cluster";
+    draft.kind = kind_;
     draft.started = base::Time(std::chrono::seconds(1'800'000'000));
     draft.finished = draft.started + std::chrono::minutes(1);
     draft.tree = tree.Finish();
@@ -90,11 +94,12 @@ class ModelWriter {
   }
 
  private:
-  static WriterOptions OptionsOf(const BackupId& id, const std::optional<ModelParent>& parent) {
+  static WriterOptions OptionsOf(const BackupId& id, const std::optional<ModelParent>& parent,
+                                 const ModelOptions& options) {
     return {.id = id,
             .parent = parent ? std::optional(parent->snapshot.id) : std::nullopt,
             .log_start = std::nullopt,
-            .pack_size = 48 * base::kKiB,
+            .pack_size = options.pack_size,
             .compression = {}};
   }
 
@@ -188,6 +193,7 @@ class ModelWriter {
   }
 
   const std::optional<ModelParent>& parent_;
+  const std::string kind_;
   Writer writer_;
   FrameReader frames_;
   const Keyring& keyring_;
@@ -258,8 +264,8 @@ base::Bytes ModelPage(std::uint32_t number, std::uint32_t version) {
 }
 
 ModelBackup WriteModel(const Repository& repository, const BackupId& id, const Model& model,
-                       const std::optional<ModelParent>& parent) {
-  return ModelWriter(repository, id, parent).Write(model);
+                       const std::optional<ModelParent>& parent, const ModelOptions& options) {
+  return ModelWriter(repository, id, parent, options).Write(model);
 }
 
 Model ReadModel(const Repository& repository, const Snapshot& snapshot) {

@@ -62,8 +62,13 @@ struct ModelParent {
   Snapshot snapshot;
   Model model;
 };
+struct ModelOptions {
+  std::string kind = "cluster";
+  std::uint64_t pack_size = 48 * base::kKiB;  // 1: every frame of content has a pack of its own
+};
 ModelBackup WriteModel(const Repository& repository, const BackupId& id, const Model& model,
-                       const std::optional<ModelParent>& parent = std::nullopt);
+                       const std::optional<ModelParent>& parent = std::nullopt,
+                       const ModelOptions& options = {});
 
 Model ReadModel(const Repository& repository, const Snapshot& snapshot);
 

@@ -1,0 +1,41 @@
+// Runs backups, restores, forgets, pins and prunes against one repository in an order and at times
+// drawn by lot, and sees whether what docs/format/protocol.md claims holds.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "upkeep/testing/ledger.h"
+
+namespace holdfast::upkeep {
+
+// What the store's answers are like.
+enum class StoreKind {
+  kDrawn,    // one of the following, by the seed
+  kPrompt,   // what was put shows at once
+  kStale,    // what is seen may be six hours old
+  kJumping,  // prompt, but its clock jumps by days
+};
+
+struct ExploreOptions {
+  std::uint64_t seed = 0;
+  StoreKind store = StoreKind::kDrawn;
+  bool with_trace = false;
+  // Names that these see as absent: to show that the explorer would find what looking at them
+  // prevents.
+  std::string writers_blind_to = {};
+  std::string pruners_blind_to = {};
+};
+
+struct Exploration {
+  std::optional<std::string> violation;
+  Counts counts;
+  std::vector<std::string> trace;  // every call, in order
+};
+
+// One at a time.
+Exploration Explore(const ExploreOptions& options);
+
+}  // namespace holdfast::upkeep
