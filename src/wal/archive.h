@@ -89,8 +89,9 @@ class Archive {
   void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                  base::ByteView whole);
   // The longest of tail and .partial of a segment that agrees with the others, zero-padded to the
-  // segment size; empty when there is none. Error(kConflict) where they differ; kCorrupt when one
-  // that may hold more than all others is damaged.
+  // segment size, or the whole segment where it took their place; empty when there is none.
+  // Error(kConflict) where they differ; kCorrupt when one that may hold more than all others is
+  // damaged.
   struct OpenSegment {
     base::Bytes bytes;  // segment size
     pg::Lsn end{};      // WAL is real up to here
@@ -110,6 +111,7 @@ class Archive {
   std::uint32_t SegmentSize(pg::SystemIdentifier system);
 
   std::vector<pg::SystemIdentifier> Systems();
+  // Whoever stores segments in their order meanwhile leaves no gap in it.
   Inventory Take(pg::SystemIdentifier system);
   // Empty for timeline 1, and where the archive has no history file.
   std::optional<pg::TimelineHistory> History(pg::SystemIdentifier system, pg::TimelineId timeline);
@@ -132,6 +134,10 @@ class Archive {
                        std::uint32_t segment_size) const;
   void RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
                    base::ByteView contents);
+  std::optional<OpenSegment> TakeOpenSegment(pg::SystemIdentifier system, pg::TimelineId timeline,
+                                             pg::Lsn segment_start, std::uint32_t segment_size);
+  Inventory TakeOnce(pg::SystemIdentifier system);
+  bool WasOvertaken(pg::SystemIdentifier system, const Inventory& inventory);
   std::vector<Tail> TailsOf(pg::SystemIdentifier system, pg::TimelineId timeline,
                             pg::Lsn segment_start);
 

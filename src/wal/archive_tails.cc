@@ -13,6 +13,9 @@ namespace holdfast::wal {
 
 namespace {
 
+// While a listing is read, tails are replaced by longer ones.
+constexpr int kLooks = 10;
+
 [[noreturn]] void ReportDisagreement(const std::string& one, const std::string& other) {
   throw base::Error(base::ErrorKind::kConflict,
                     fmt::format("{} and {} hold different WAL for the same positions", one, other),
@@ -113,12 +116,25 @@ base::Bytes Archive::OpenTail(const std::string& object, const Tail& tail,
   return bytes;
 }
 
-// The longest is read, and the shorter tails are compared with it by their digests: a damaged one
-// hides nothing that is not there.
 std::optional<Archive::OpenSegment> Archive::GetOpenSegment(pg::SystemIdentifier system,
                                                             pg::TimelineId timeline,
                                                             pg::Lsn segment_start,
                                                             std::uint32_t segment_size) {
+  for (int look = 1;; ++look) {
+    try {
+      return TakeOpenSegment(system, timeline, segment_start, segment_size);
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::kNotFound || look == kLooks) throw;
+    }
+  }
+}
+
+// The longest is read, and the shorter tails are compared with it by their digests: a damaged one
+// hides nothing that is not there. Error(kNotFound) when one was replaced meanwhile.
+std::optional<Archive::OpenSegment> Archive::TakeOpenSegment(pg::SystemIdentifier system,
+                                                             pg::TimelineId timeline,
+                                                             pg::Lsn segment_start,
+                                                             std::uint32_t segment_size) {
   const auto size = pg::SegmentSize::FromBytes(segment_size);
   const std::string name =
       pg::FormatSegmentName(timeline, pg::SegmentOfByteAt(segment_start, size), size);
@@ -142,6 +158,7 @@ std::optional<Archive::OpenSegment> Archive::GetOpenSegment(pg::SystemIdentifier
     longest = object;
     bytes = std::move(longer);
   }
+  if (!bytes) bytes = Get(system, name);  // whole by now, and its tails dropped
   if (!bytes) return std::nullopt;
   OpenSegment open{.bytes = std::move(*bytes)};
   open.end = segment_start + open.bytes.size();

@@ -283,5 +283,61 @@ TEST_F(ArchiveTest, RemembersTheTimelinesTheSourceWasSeenOnInTheirOrder) {
   EXPECT_EQ(CountObjects("wal/shop/7301234567890123456/timeline/"), 3U);
 }
 
+// The archive as a reader sees it whose next listing below `prefix` is as old as RememberListing().
+class OvertakenTest : public ArchiveTest {
+ protected:
+  void SetUp() override {
+    (void)archive.Put(kSystem, Name(1, 3), MakeSegment(1, 3));
+    PutTail(4, 500);
+    storage->RememberListing();
+  }
+  void PutTail(std::uint64_t segment, std::size_t bytes) {
+    archive.PutTail(kSystem, kFirst, At(segment),
+                    base::ByteView(MakeSegment(1, segment)).first(bytes));
+  }
+  void MakeWhole(std::uint64_t segment) {
+    (void)archive.Put(kSystem, Name(1, segment), MakeSegment(1, segment));
+    archive.DropTails(kSystem, kFirst, At(segment), MakeSegment(1, segment));
+  }
+  void ListLate(const std::string& prefix, std::uint64_t call = 0) {
+    storage->Inject(
+        {.kind = FaultKind::kStaleListing, .verb = Verb::kList, .prefix = prefix, .call = call});
+  }
+};
+
+TEST_F(OvertakenTest, ATailThatALongerOneReplacesIsNoTrouble) {
+  PutTail(4, 9000);
+  ListLate("wal-tail/");
+  EXPECT_EQ(archive.GetOpenSegment(kSystem, kFirst, At(4), kSmallBytes)->end, At(4, 9000));
+}
+
+TEST_F(OvertakenTest, ATailThatItsWholeSegmentReplacesIsNoTrouble) {
+  MakeWhole(4);
+  ListLate("wal-tail/");
+  const auto open = archive.GetOpenSegment(kSystem, kFirst, At(4), kSmallBytes);
+  EXPECT_EQ(open->end, At(5));
+  EXPECT_EQ(open->bytes, MakeSegment(1, 4));
+}
+
+TEST_F(OvertakenTest, ASegmentThatBecomesWholeIsNoGap) {
+  MakeWhole(4);
+  PutTail(5, 9000);
+  ListLate("wal-tail/");
+  EXPECT_THAT(archive.Take(kSystem).ranges,
+              ElementsAre(WalRange{.timeline = kFirst, .start = At(3), .end = At(5)}));
+  storage->ClearFaults();
+  ListLate("wal/", 1);  // behind the one that tells the segments' size
+  EXPECT_THAT(
+      archive.Take(kSystem).ranges,
+      ElementsAre(WalRange{.timeline = kFirst, .start = At(3), .end = At(5, 9000), .open = true}));
+}
+
+TEST_F(OvertakenTest, AGapThatStaysIsTold) {
+  (void)archive.Put(kSystem, Name(1, 7), MakeSegment(1, 7));
+  EXPECT_EQ(archive.Take(kSystem).ranges.size(), 2U);
+  (void)archive.Put(kSystem, Name(1, 6), MakeSegment(1, 6));
+  EXPECT_EQ(archive.Take(kSystem).ranges.size(), 2U);
+}
+
 }  // namespace
 }  // namespace holdfast::wal

@@ -8,6 +8,13 @@
 
 namespace holdfast::wal {
 
+namespace {
+
+// Each is wrong only if WAL was stored while it was made.
+constexpr int kLooks = 5;
+
+}  // namespace
+
 void InventoryBuilder::AddFile(const std::string& object, std::string_view rest) {
   if (ParseTimelineRecord(rest) || ParseSegmentSize(rest)) return;
   const std::optional<ArchivedFile> file = ParseFileObject(rest);
@@ -148,23 +155,50 @@ std::uint32_t Archive::SegmentSize(pg::SystemIdentifier system) {
 }
 
 Inventory Archive::Take(pg::SystemIdentifier system) {
+  Inventory inventory = TakeOnce(system);
+  for (int look = 1; look < kLooks && WasOvertaken(system, inventory); ++look) {
+    inventory = TakeOnce(system);
+  }
+  return inventory;
+}
+
+// Tails first: a segment that becomes whole meanwhile is then seen as the one or the other.
+Inventory Archive::TakeOnce(pg::SystemIdentifier system) {
   storage::Storage& storage = repository_->storage();
   const std::string wal_prefix = WalPrefix(source_, system);
   const std::uint32_t recorded = SegmentSize(system);
   const auto size = recorded == 0 ? pg::SegmentSize() : pg::SegmentSize::FromBytes(recorded);
   InventoryBuilder builder(size);
-  storage.List(wal_prefix, "", [&](const storage::ObjectInfo& object) {
-    builder.AddFile(object.name, std::string_view(object.name).substr(wal_prefix.size()));
-  });
   const std::string tail_prefix = TailPrefix(source_, system);
   storage.List(tail_prefix, "", [&](const storage::ObjectInfo& object) {
     builder.AddTail(object.name, std::string_view(object.name).substr(tail_prefix.size()));
+  });
+  storage.List(wal_prefix, "", [&](const storage::ObjectInfo& object) {
+    builder.AddFile(object.name, std::string_view(object.name).substr(wal_prefix.size()));
   });
   return builder.Finish([&](pg::TimelineId timeline, pg::SegmentNumber segment) {
     const auto open = GetOpenSegment(system, timeline, pg::SegmentStart(segment, size),
                                      static_cast<std::uint32_t>(size.bytes()));
     return open ? std::optional(open->end) : std::nullopt;
   });
+}
+
+// A listing may show what was stored while it was read, and not what was stored just before that.
+// So only the last gap of a timeline can be none.
+bool Archive::WasOvertaken(pg::SystemIdentifier system, const Inventory& inventory) {
+  const std::vector<WalRange>& ranges = inventory.ranges;
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    const WalRange& range = ranges[i];
+    const bool last = i + 1 == ranges.size() || ranges[i + 1].timeline != range.timeline;
+    if (ranges[i - 1].timeline != range.timeline || !last) continue;
+    const auto size = pg::SegmentSize::FromBytes(inventory.segment_size);
+    const std::string missing =
+        pg::FormatSegmentName(range.timeline, pg::SegmentOfByteBefore(range.start, size), size);
+    const bool forked = std::ranges::find(inventory.forks, missing, &ForkedFile::file_name) !=
+                        inventory.forks.end();
+    if (!forked && Contains(system, missing)) return true;
+  }
+  return false;
 }
 
 }  // namespace holdfast::wal

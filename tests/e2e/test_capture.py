@@ -68,7 +68,7 @@ def source_whose_role_may_not_replicate(protect):
 
 
 def source_with_a_limit_on_slots(protect):
-    return protect(MAJOR, SQL, wal_segment_mib=1, settings={**_KEEPS_NOTHING, "max_slot_wal_keep_size": "4MB"})
+    return protect(MAJOR, SQL, wal_segment_mib=1, settings={**_KEEPS_NOTHING, "max_slot_wal_keep_size": "3MB"})
 
 
 @pytest.mark.parametrize("make_source", [source_without_slots, source_whose_role_may_not_replicate,
@@ -76,7 +76,7 @@ def source_with_a_limit_on_slots(protect):
 def test_wal_is_captured_before_the_server_removes_it(protect, make_source):
     source = make_source(protect)
     backup = SlowBackup(source)
-    for _ in range(6):
+    for _ in range(5):
         backup.write_segment()
     eventually(lambda: backup.is_gone(backup.segments[0]), "the server to remove WAL of the running backup")
     result = backup.finish()
@@ -117,7 +117,7 @@ def test_what_a_receiver_brings_is_left_to_it(protect):
     source.receive()
     source.wait_until_stored()
     backup = SlowBackup(source)
-    for _ in range(3):
+    for _ in range(2):
         backup.write_segment()
     assert source.server.rows("SELECT temporary FROM pg_replication_slots ORDER BY slot_name") == [["t"], ["f"]]
     result = backup.finish()
