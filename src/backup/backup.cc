@@ -84,7 +84,7 @@ void NoteOutsideFiles(const pg::ClusterFacts& facts, base::Reporter& report) {
                           fmt::join(facts.outside_files, ", ")));
 }
 
-// Runs `work`; a lost session is the cause to tell, not the interruption it led to.
+// Runs `work`; a lost session or lost WAL is the cause to tell, not the interruption it led to.
 template <typename Work>
 auto WatchedBy(SessionKeeper& keeper, Work&& work) {
   try {
