@@ -1,5 +1,7 @@
 #include "repo/withdrawal.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "repo/snapshot.h"
@@ -15,7 +17,13 @@ WithdrawalSecret WithdrawalSecret::New() {
 codec::Digest WithdrawalSecret::Digest() const { return codec::Sha256(bytes_); }
 
 void PutWithdrawal(storage::Storage& storage, const BackupId& id, const WithdrawalSecret& secret) {
-  (void)storage.Put(WithdrawalObject(id), secret.bytes());
+  const std::string object = WithdrawalObject(id);
+  if (storage.Put(object, secret.bytes()) == storage::PutOutcome::kStored) return;
+  // By an attempt of ours, or by one who would keep us from it.
+  const std::optional<base::Bytes> there = storage.Get(object);
+  if (there && base::Equal(*there, secret.bytes())) return;
+  throw base::Error(base::ErrorKind::kConflict,
+                    fmt::format("{} is there already, and does not show as ours", object));
 }
 
 bool IsWithdrawn(storage::Storage& storage, const BackupId& id) {

@@ -21,6 +21,7 @@ class WithdrawalSecret {
   std::array<std::uint8_t, 32> bytes_{};
 };
 
+// Error(kConflict) when something else stands there.
 void PutWithdrawal(storage::Storage& storage, const BackupId& id, const WithdrawalSecret& secret);
 
 // Is there a withdrawal by the snapshot's own writer? Anyone else's is nothing: a host that may

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "repo/snapshot_codec.h"
 #include "repo/testing/model_backup.h"
 
@@ -25,8 +26,11 @@ TEST(Withdrawal, TakesABackupOutOfTheListsByItsWritersSecretOnly) {
   EXPECT_FALSE(IsWithdrawn(*test.memory, kBackup));
   EXPECT_EQ(ListBackups(test.sound()).size(), 1U);
 
+  // The writer must not take that for its own.
+  EXPECT_THROW(PutWithdrawal(*test.memory, kBackup, secret), base::Error);
   (void)test.memory->Remove(WithdrawalObject(kBackup));
   PutWithdrawal(*test.memory, kBackup, secret);
+  PutWithdrawal(*test.memory, kBackup, secret);  // as after a lost answer
   EXPECT_TRUE(IsWithdrawn(*test.memory, kBackup));
   EXPECT_TRUE(ListBackups(test.sound()).empty());
 }

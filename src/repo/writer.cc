@@ -93,7 +93,11 @@ void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView c
   const std::string object = SnapshotObject(id);
   if (storage.Put(object, contents) == storage::PutOutcome::kStored) return;
   const std::optional<base::Bytes> there = storage.Get(object);
-  if (there && base::Equal(*there, contents)) return;
+  if (!there) {
+    throw Error(ErrorKind::kUnavailable,
+                fmt::format("the store says that {} is there, and does not show it", object));
+  }
+  if (base::Equal(*there, contents)) return;
   throw Error(ErrorKind::kConflict,
               fmt::format("there is another backup called {} already", id.ToString()));
 }
@@ -113,8 +117,9 @@ void Withdraw(storage::Storage& storage, const BackupId& id, const WithdrawalSec
   try {
     PutWithdrawal(storage, id, secret);
   } catch (const Error& error) {
-    why.AddHint(fmt::format("backup {} is listed, but cannot be restored: delete it ({})",
-                            id.ToString(), error.message()));
+    why.AddHint(
+        fmt::format("backup {} may be listed, and lack something: forget it by its name ({})",
+                    id.ToString(), error.message()));
   }
 }
 
@@ -214,17 +219,18 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
       throw Error(ErrorKind::kUnavailable, "looking at the repository's packs takes too long");
     }
   }
-  PutSnapshot(storage, id, contents);
+  try {
+    PutSnapshot(storage, id, contents);
+  } catch (Error& error) {
+    // Perhaps it is there. Of another backup of this name nothing must be withdrawn.
+    if (error.kind() != ErrorKind::kConflict) Withdraw(storage, id, secret, error);
+    throw;
+  }
   // A machine that was suspended since the check may have published too late: look once more.
   try {
     CheckNeededPacks(storage, state.condemned, state.needed);
   } catch (Error& error) {
-    if (error.kind() == ErrorKind::kConflict) {
-      Withdraw(storage, id, secret, error);
-    } else {
-      error.AddContext(
-          fmt::format("backup {} is published, but could not be checked once more", id.ToString()));
-    }
+    Withdraw(storage, id, secret, error);
     throw;
   }
   state.lease.reset();

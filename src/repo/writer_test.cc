@@ -336,6 +336,32 @@ TEST(WriterCommit, WithdrawsTheSnapshotWhenTheLastLookFindsAPackCondemned) {
   EXPECT_FALSE(test.memory->Stat(TombstoneObject(Id(1))));
 }
 
+// Whoever is told that a backup failed must not find it listed, unwatched as it is.
+TEST(WriterCommit, WithdrawsTheSnapshotWhenTheAnswerToItsPutIsLost) {
+  TestRepository test;
+  Ready ready(test, test.repository());
+  test.faulty->Inject({.kind = storage::FaultKind::kFailApplied,
+                       .verb = Verb::kPut,
+                       .prefix = std::string(kSnapshotsPrefix)});
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kUnavailable);
+  EXPECT_TRUE(test.memory->Stat(SnapshotObject(Id(1))));
+  EXPECT_TRUE(ListBackups(test.sound()).empty());
+}
+
+TEST(WriterCommit, WithdrawsTheSnapshotWhenItCannotLookOnceMore) {
+  TestRepository test;
+  const auto storage = std::make_shared<AfterPut>(test.faulty);
+  const Repository repository = Repository::Open(storage, test.clock, TestUnlock());
+  Ready ready(test, repository);
+  storage->prefix = kSnapshotsPrefix;
+  storage->then = [&] { test.faulty->Inject({.verb = Verb::kList, .prefix = "prune/"}); };
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kUnavailable);
+  EXPECT_TRUE(test.memory->Stat(SnapshotObject(Id(1))));
+  EXPECT_TRUE(ListBackups(test.sound()).empty());
+}
+
 TEST(WriterCommit, IsRefusedToABackupThatRanTooLong) {
   TestRepository test;
   Ready ready(test, test.repository());

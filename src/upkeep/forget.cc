@@ -8,11 +8,10 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/host_name.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
 #include "repo/pin.h"
-#include "upkeep/tombstone.h"
+#include "upkeep/burial.h"
 
 namespace holdfast::upkeep {
 
@@ -175,62 +174,6 @@ void RefuseIfTooMany(std::span<ForgetSeries> all, std::size_t backups,
   }
 }
 
-// Puts tombstones; takes them back when, because of another's, a source would be left with nothing,
-// and when one of the backups was pinned meanwhile: whoever pins looks for a tombstone after that,
-// so one of both sees the other.
-class Burial {
- public:
-  Burial(const repo::Repository& repository, std::string reason, bool even_last)
-      : storage_(repository.storage()),
-        contents_(FormatTombstone({.forgotten = storage_.StoreTime(),
-                                   .host = base::HostName(),
-                                   .reason = std::move(reason),
-                                   .even_last = even_last})) {}
-
-  // `staying`: the good backups that are kept, by what they stand for.
-  void Run(const std::vector<repo::BackupId>& going,
-           const std::vector<std::vector<repo::BackupId>>& staying) {
-    for (const repo::BackupId& id : going) {
-      if (storage_.Put(repo::TombstoneObject(id), contents_) == storage::PutOutcome::kStored) {
-        put_.push_back(id);
-      }
-    }
-    CheckPins();
-    const repo::SnapshotListing listing = repo::ListSnapshotObjects(storage_);
-    for (const std::vector<repo::BackupId>& series : staying) {
-      const bool any_left = std::ranges::any_of(series, [&](const repo::BackupId& id) {
-        return listing.snapshots.contains(id) && !listing.tombstones.contains(id);
-      });
-      if (series.empty() || any_left) continue;
-      TakeBack(series.front(), "was to be kept and has been forgotten by another meanwhile");
-    }
-  }
-
- private:
-  void CheckPins() {
-    std::set<std::string> sources;
-    for (const repo::BackupId& id : put_) sources.insert(id.source);
-    const base::Time now = storage_.StoreTime();
-    for (const std::string& source : sources) {
-      const repo::Pins pins = repo::ListPins(storage_, source);
-      for (const repo::BackupId& id : put_) {
-        if (repo::IsPinned(pins, id, now)) TakeBack(id, "has been pinned by another meanwhile");
-      }
-    }
-  }
-
-  [[noreturn]] void TakeBack(const repo::BackupId& because_of, std::string_view what) {
-    for (const repo::BackupId& id : put_) (void)storage_.Remove(repo::TombstoneObject(id));
-    throw Error(
-        ErrorKind::kConflict, fmt::format("backup {} {}", because_of.ToString(), what),
-        {"nothing was forgotten here; look at what is left: holdfast list " + because_of.source});
-  }
-
-  storage::Storage& storage_;
-  const base::Bytes contents_;
-  std::vector<repo::BackupId> put_;
-};
-
 std::vector<repo::BackupId> StayingGood(const ForgetSeries& series) {
   std::vector<repo::BackupId> staying;
   for (const ForgetVerdict& verdict : series.backups) {
@@ -308,14 +251,15 @@ class NamedCheck {
   const base::Time now_;
 };
 
-void Bury(const repo::Repository& repository, ForgetResult& result, const ForgetOptions& options,
-          const std::string& reason) {
+void BuryForgotten(const repo::Repository& repository, const ForgetResult& result,
+                   const ForgetOptions& options, const std::string& reason) {
   std::vector<std::vector<repo::BackupId>> staying;
   for (const ForgetSeries& series : result.series) {
     if (AnyForgotten(series)) staying.push_back(StayingGood(series));
   }
   if (options.dry_run || result.forgotten.empty()) return;
-  Burial(repository, reason, options.even_last).Run(result.forgotten, staying);
+  Bury(repository.storage(), result.forgotten, staying,
+       {.reason = reason, .even_last = options.even_last});
 }
 
 }  // namespace
@@ -341,7 +285,7 @@ ForgetResult ForgetByPolicy(const repo::Repository& repository, const std::strin
       if (verdict.forgotten) result.forgotten.push_back(verdict.backup.id);
     }
   }
-  Bury(repository, result, options, "policy");
+  BuryForgotten(repository, result, options, "policy");
   return result;
 }
 
@@ -371,7 +315,7 @@ ForgetResult ForgetByName(const repo::Repository& repository,
     }
   }
   result.forgotten.assign(going.begin(), going.end());
-  Bury(repository, result, options, "by name");
+  BuryForgotten(repository, result, options, "by name");
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/error.h"
 #include "base/time_text.h"
 #include "catalog/cluster_facts.h"
@@ -270,11 +272,14 @@ TEST_F(ForgetTest, ABackupWithDamagedPagesOrWithoutItsWalIsNotGood) {
   EXPECT_THAT(Refusal({good}).message(), HasSubstr("no good cluster backup"));
 }
 
-// Another host puts an object at the worst moment: just before a tombstone.
+// Another host puts an object at the worst moment: just before a tombstone. And the machine may
+// stand still before it lists pins, or before it takes a tombstone back.
 class PuttingOther final : public storage::Storage {
  public:
   PuttingOther(std::shared_ptr<storage::Storage> below, std::string object)
       : below_(std::move(below)), object_(std::move(object)) {}
+  std::function<void()> before_listing_pins = [] {};
+  std::function<void()> before_removing = [] {};
   storage::PutOutcome Put(std::string_view name, base::ByteView contents) override {
     if (name.ends_with(repo::kTombstoneSuffix)) (void)below_->Put(object_, {});
     return below_->Put(name, contents);
@@ -289,9 +294,14 @@ class PuttingOther final : public storage::Storage {
   }
   void List(std::string_view prefix, std::string_view after,
             const std::function<void(const storage::ObjectInfo&)>& visit) override {
+    // Not those of the examination, before any tombstone.
+    if (prefix.starts_with(repo::kPinsPrefix) && below_->Stat(object_)) before_listing_pins();
     below_->List(prefix, after, visit);
   }
-  storage::RemoveOutcome Remove(std::string_view name) override { return below_->Remove(name); }
+  storage::RemoveOutcome Remove(std::string_view name) override {
+    before_removing();
+    return below_->Remove(name);
+  }
   base::Time StoreTime() override { return below_->StoreTime(); }
   storage::StorageTraits traits() const override { return below_->traits(); }
 
@@ -319,6 +329,44 @@ TEST_F(ForgetTest, TakesItBackWhenAnotherPinnedOneMeanwhile) {
       test.clock, repo::TestUnlock());
   EXPECT_THROW((void)ForgetByName(other, {first, second}, {}), base::Error);
   EXPECT_THAT(Listed(), ElementsAre(first, second, third));
+}
+
+// What prune may be deleting must not come back.
+class LateForgetTest : public ForgetTest {
+ protected:
+  // A backup that is pinned meanwhile.
+  void ForgetPinned(const repo::BackupId& id, std::function<void()> before_listing_pins,
+                    std::function<void()> before_removing) {
+    const auto storage =
+        std::make_shared<PuttingOther>(test.memory, repo::PinsOf(id) + "0123456789abcdef");
+    storage->before_listing_pins = std::move(before_listing_pins);
+    storage->before_removing = std::move(before_removing);
+    const repo::Repository other = repo::Repository::Open(storage, test.clock, repo::TestUnlock());
+    EXPECT_THROW((void)ForgetByName(other, {id}, {}), base::Error);
+  }
+  void ADayGoesBy() { test.clock.Advance(repo::kGrace); }
+
+  const repo::BackupId first = Add();
+  const repo::BackupId second = Add();
+};
+
+TEST_F(LateForgetTest, TakesNothingBackThatADayAgoWasForgotten) {
+  ForgetPinned(
+      first, [&] { ADayGoesBy(); }, [] { ADD_FAILURE(); });
+  EXPECT_THAT(Listed(), ElementsAre(second));
+}
+
+TEST_F(LateForgetTest, ForgetsAgainWhenADayWentByBeforeItTookItBack) {
+  ForgetPinned(
+      first, [] {}, [&] { ADayGoesBy(); });
+  EXPECT_THAT(Listed(), ElementsAre(second));
+}
+
+TEST_F(LateForgetTest, ForgetsAgainWhatLacksAPackWhenItWasTakenBack) {
+  const auto third = Add({.packs = {repo::ShortPackId{}}});
+  ForgetPinned(
+      third, [] {}, [] {});
+  EXPECT_THAT(Listed(), ElementsAre(first, second));
 }
 
 }  // namespace

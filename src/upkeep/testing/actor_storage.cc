@@ -31,6 +31,8 @@ base::Duration NapLength(Lot& lot) {
 
 void ActorStorage::Restart(std::optional<Nap> nap) {
   dead_ = false;
+  nap_is_next_ = false;
+  calls_left_.reset();
   nap_ = std::move(nap);
 }
 
@@ -51,6 +53,14 @@ void ActorStorage::TakeNap(base::Duration length) {
   world_.schedule.Wait(actor_, length);
 }
 
+bool ActorStorage::IsTimeForNap(Verb verb, std::string_view name) {
+  if (!nap_) return false;
+  if (nap_is_next_) return true;
+  if (nap_->verb != verb || !name.starts_with(nap_->prefix) || nap_->call-- > 0) return false;
+  nap_is_next_ = nap_->after;
+  return !nap_->after;
+}
+
 void ActorStorage::Begin(Verb verb, std::string_view name) {
   if (dead_) throw storage::SimulatedCrash();
   ++world_.ledger.counts.calls;
@@ -58,10 +68,11 @@ void ActorStorage::Begin(Verb verb, std::string_view name) {
   Lot& lot = world_.lot;
   world_.schedule.Wait(actor_, lot.Latency(temper_.latency));
   if (lot.Chance(temper_.naps)) TakeNap(NapLength(lot));
-  if (nap_ && nap_->verb == verb && name.starts_with(nap_->prefix) && nap_->call-- == 0) {
-    const base::Duration length = nap_->length;
-    nap_.reset();
-    TakeNap(length);
+  if (calls_left_ && (*calls_left_)-- == 0) Die();
+  if (IsTimeForNap(verb, name)) {
+    const Nap nap = *std::exchange(nap_, std::nullopt);
+    calls_left_ = nap.dies_after;
+    TakeNap(nap.length);
   }
   if (lot.Chance(temper_.jumps)) {
     world_.clock.Jump(lot.Between(-std::chrono::hours(60), std::chrono::hours(60)));

@@ -46,7 +46,10 @@ struct Nap {
   storage::Verb verb = storage::Verb::kPut;
   std::string prefix;
   std::size_t call = 0;  // of those
+  bool after = false;    // the call, else before it
   base::Duration length{};
+  // The calls that its process still makes then.
+  std::optional<std::size_t> dies_after = {};
 };
 
 // All that a schedule's actors share.
@@ -95,6 +98,7 @@ class ActorStorage final : public storage::Storage {
 
  private:
   void Begin(storage::Verb verb, std::string_view name);
+  bool IsTimeForNap(storage::Verb verb, std::string_view name);
   void TakeNap(base::Duration length);
   // Carries out a change, perhaps twice, perhaps without a word.
   template <typename Change>
@@ -109,6 +113,8 @@ class ActorStorage final : public storage::Storage {
   const Schedule::Actor actor_;
   const Temper temper_;
   std::optional<Nap> nap_;
+  bool nap_is_next_ = false;
+  std::optional<std::size_t> calls_left_;
   bool dead_ = false;
   base::Duration slept_{};
 };

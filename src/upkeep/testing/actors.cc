@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/error.h"
 #include "base/reporter.h"
 #include "repo/lease.h"
@@ -97,10 +99,11 @@ void Cast::RunAll(Machine& machine, const Role& role) {
     storage.Restart(DrawNap(role));
     try {
       role.work(machine);
+      world_.ledger.Ended(machine.actor());
     } catch (const base::Error& error) {
       if (error.kind() == base::ErrorKind::kInternal) throw;
       storage.Note(fmt::format("fails: {}", error.message()));
-      world_.ledger.Failed(machine.actor());
+      world_.ledger.Ended(machine.actor());
     } catch (const storage::SimulatedCrash&) {
       world_.ledger.Died(machine.actor());
     }
@@ -114,10 +117,14 @@ std::optional<Nap> Cast::DrawNap(const Role& role) {
   Lot& lot = world_.lot;
   if (lot.Chance(0.5)) return std::nullopt;
   const auto& [verb, prefix] = role.nap_points.at(lot.Below(role.nap_points.size()));
-  return Nap{.verb = verb,
-             .prefix = prefix,
-             .call = lot.Below(3),
-             .length = lot.UpTo(lot.Chance(0.5) ? hours(30) : hours(4))};
+  constexpr std::array<base::Duration, 3> kLongest = {hours(4), hours(30), hours(110)};
+  Nap nap{.verb = verb,
+          .prefix = prefix,
+          .call = lot.Chance(0.5) ? 0 : lot.Below(4),
+          .after = lot.Chance(0.5),
+          .length = lot.UpTo(kLongest.at(lot.Below(kLongest.size())))};
+  if (lot.Chance(0.2)) nap.dies_after = lot.Below(5);
+  return nap;
 }
 
 void Cast::AddWriter(Temper temper) {
@@ -134,7 +141,7 @@ void Cast::AddWriter(Temper temper) {
       std::move(temper));
 }
 
-void Cast::AddPruner(Temper temper) {
+void Cast::AddPruner(Temper temper, base::Duration grace) {
   Add({.name = "pruner",
        .runs = 7,
        .longest_pause = hours(30),
@@ -146,7 +153,7 @@ void Cast::AddPruner(Temper temper) {
                       {Verb::kPut, "prune/"},
                       {Verb::kRemove, "snapshots/"},
                       {Verb::kRemove, "prune/"}},
-       .work = [this](Machine& machine) { Prune(machine); }},
+       .work = [this, grace](Machine& machine) { Prune(machine, grace); }},
       std::move(temper));
 }
 
@@ -180,6 +187,22 @@ void Cast::AddPinner(Temper temper) {
       std::move(temper));
 }
 
+void Cast::AddVandal(Temper temper) {
+  Add({.name = "vandal",
+       .runs = 300,
+       .longest_pause = hours(3),
+       .nap_points = {{Verb::kRemove, "prune/"}},
+       .work =
+           [](Machine& machine) {
+             ActorStorage& storage = machine.storage();
+             const base::Time now = storage.StoreTime();
+             for (const auto& object : storage::ListAll(storage, repo::kPrunePrefix)) {
+               if (now - object.modified > repo::kGrace) (void)storage.Remove(object.name);
+             }
+           }},
+      std::move(temper));
+}
+
 std::optional<repo::BackupId> Cast::AnyListed(Machine& machine, bool newest) {
   const std::vector<repo::BackupId> listed = repo::ListBackups(machine.repository());
   if (listed.empty()) return std::nullopt;
@@ -202,10 +225,13 @@ void Cast::BackUp(Machine& machine) {
   world_.ledger.Committed(machine.actor(), id);
 }
 
-void Cast::Prune(Machine& machine) {
+void Cast::Prune(Machine& machine, base::Duration grace) {
   base::NullReporter report;
-  const PruneOptions options{
-      .allowed_share = 100, .despite_damage = world_.lot.Chance(0.5), .jobs = 1};
+  const PruneOptions options{.grace = grace,
+                             .short_grace = grace < repo::kGrace,
+                             .allowed_share = 100,
+                             .despite_damage = world_.lot.Chance(0.5),
+                             .jobs = 1};
   (void)upkeep::Prune(machine.storage(), options, report, {});
   ++world_.ledger.counts.prunes;
 }

@@ -26,10 +26,12 @@ class Cast {
   ~Cast();
 
   void AddWriter(Temper temper);
-  void AddPruner(Temper temper);
+  void AddPruner(Temper temper, base::Duration grace);
   void AddForgetter(Temper temper);
   void AddReader(Temper temper);
   void AddPinner(Temper temper);
+  // Removes condemned lists as soon as they are due, which nobody may.
+  void AddVandal(Temper temper);
 
  private:
   class Machine;
@@ -46,7 +48,7 @@ class Cast {
   void RunAll(Machine& machine, const Role& role);
   std::optional<Nap> DrawNap(const Role& role);
   void BackUp(Machine& machine);
-  void Prune(Machine& machine);
+  void Prune(Machine& machine, base::Duration grace);
   void Forget(Machine& machine);
   void Restore(Machine& machine);
   void Pin(Machine& machine);

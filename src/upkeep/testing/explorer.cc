@@ -87,10 +87,11 @@ Exploration Explore(const ExploreOptions& options) {
     return blinded;
   };
   for (int i = 0; i < 2; ++i) cast.AddWriter(blind(options.writers_blind_to));
-  for (int i = 0; i < 2; ++i) cast.AddPruner(blind(options.pruners_blind_to));
+  for (int i = 0; i < 2; ++i) cast.AddPruner(blind(options.pruners_blind_to), options.grace);
   for (int i = 0; i < 2; ++i) cast.AddForgetter(temper);
   cast.AddReader(temper);
   cast.AddPinner(temper);
+  if (options.lists_vanish) cast.AddVandal(temper);
   world.schedule.Run();
   return {.violation = world.ledger.violation(),
           .counts = world.ledger.counts,

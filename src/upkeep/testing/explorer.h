@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "repo/protocol_times.h"
 #include "upkeep/testing/ledger.h"
 
 namespace holdfast::upkeep {
@@ -23,10 +25,13 @@ struct ExploreOptions {
   std::uint64_t seed = 0;
   StoreKind store = StoreKind::kDrawn;
   bool with_trace = false;
-  // Names that these see as absent: to show that the explorer would find what looking at them
-  // prevents.
+  // Mutations: each takes away what the claim rests on.
+  // Names that these see as absent.
   std::string writers_blind_to = {};
   std::string pruners_blind_to = {};
+  base::Duration grace = repo::kGrace;
+  // Somebody removes condemned lists that are due while what they name is still there.
+  bool lists_vanish = false;
 };
 
 struct Exploration {

@@ -54,6 +54,7 @@ void Ledger::StoredSnapshotObject(Actor actor, const std::string& name, base::By
     }
     case repo::SnapshotName::What::kTombstone:
       backup.forgotten = store_.Now();
+      backup.taking_back.reset();
       ++counts.forgotten;
       break;
     case repo::SnapshotName::What::kWithdrawal:
@@ -67,12 +68,22 @@ void Ledger::Removed(Actor actor, const std::string& name) {
   if (const auto pack = PackNamed(name)) RemovedPack(*pack);
   // The writer has looked for the last time.
   if (name.starts_with(repo::kLeasesPrefix)) End(actor, Fate::kCounts);
-  if (!name.starts_with(repo::kSnapshotsPrefix)) return;
+  if (name.starts_with(repo::kSnapshotsPrefix)) RemovedSnapshotObject(actor, name);
+}
+
+void Ledger::RemovedSnapshotObject(Actor actor, const std::string& name) {
   const auto parsed = repo::ParseSnapshotName(name);
   Backup& backup = backups_[parsed->id];
   if (parsed->what == repo::SnapshotName::What::kSnapshot) backup.listed = false;
-  if (parsed->what == repo::SnapshotName::What::kTombstone) backup.forgotten.reset();
-  if (parsed->what == repo::SnapshotName::What::kWithdrawal) backup.withdrawn = false;
+  // It outlives its snapshot, of which a stale listing may still tell.
+  if (parsed->what == repo::SnapshotName::What::kWithdrawal && backup.listed) {
+    backup.withdrawn = false;
+  }
+  if (parsed->what == repo::SnapshotName::What::kTombstone) {
+    backup.taken_back_after = store_.Now() - *backup.forgotten;
+    backup.forgotten.reset();
+    if (backup.listed) backup.taking_back = actor;
+  }
   Judge(parsed->id, backup);
 }
 
@@ -91,7 +102,7 @@ void Ledger::Committed(Actor actor, const repo::BackupId& id) {
   End(actor, Fate::kCounts);
 }
 
-void Ledger::Failed(Actor actor) {
+void Ledger::Ended(Actor actor) {
   End(actor, Fate::kCounts);
   LetGo(actor);
 }
@@ -104,6 +115,11 @@ void Ledger::Died(Actor actor) {
 
 void Ledger::End(Actor actor, Fate fate) {
   for (auto& [id, backup] : backups_) {
+    if (backup.taking_back == actor) {
+      backup.taking_back.reset();
+      backup.died_taking_back = fate == Fate::kDied;
+      Judge(id, backup);
+    }
     if (backup.writer != actor || backup.fate != Fate::kUnknown || backup.packs.empty()) continue;
     backup.fate = fate;
     Judge(id, backup);
@@ -111,7 +127,8 @@ void Ledger::End(Actor actor, Fate fate) {
 }
 
 void Ledger::Judge(const repo::BackupId& id, Backup& backup) {
-  if (!backup.listed || backup.withdrawn || backup.fate == Fate::kUnknown) return;
+  if (!backup.listed || backup.withdrawn) return;
+  if (backup.fate == Fate::kUnknown || backup.taking_back) return;
   if (std::ranges::includes(packs_, backup.packs)) return;
   if (backup.forgotten) {
     const base::Duration age = store_.Now() - *backup.forgotten;
@@ -125,10 +142,14 @@ void Ledger::Judge(const repo::BackupId& id, Backup& backup) {
 }
 
 // "A writer that is suspended between the check and the put for about a day, and dies before it
-// looks for the last time": whatever of the grace the two stale looks leave.
+// looks for the last time": whatever of the grace two stale looks leave. The same of a forgetter
+// that takes a tombstone back, where only prune's look may be stale.
 bool Ledger::IsExcused(const Backup& backup) const {
-  if (backup.fate != Fate::kDied) return false;
-  return !rules_.even_clock || backup.unwatched > repo::kGrace - 2 * rules_.staleness;
+  const auto is_late = [&](base::Duration duration, int stale_looks) {
+    return !rules_.even_clock || duration > repo::kGrace - stale_looks * rules_.staleness;
+  };
+  if (backup.fate == Fate::kDied && is_late(backup.unwatched, 2)) return true;
+  return backup.died_taking_back && is_late(backup.taken_back_after, 1);
 }
 
 void Ledger::HoldByLease(Actor actor, const repo::BackupId& id) {

@@ -50,9 +50,9 @@ class Ledger {
   // The actor is about to be shown the condemned lists.
   void LooksAtLists(Actor actor) { looked_[actor] = truth_.Now(); }
 
-  // How what the actor did ended: what it published counts from now on.
+  // How what the actor did ended, well or not: what it published or took back counts from now on.
   void Committed(Actor actor, const repo::BackupId& id);
-  void Failed(Actor actor);
+  void Ended(Actor actor);
   void Died(Actor actor);
 
   // From now on the actor counts on the backup, by the lease that it put last, or by a pin.
@@ -75,6 +75,10 @@ class Ledger {
     bool listed = true;
     bool withdrawn = false;
     std::optional<base::Time> forgotten;  // on the store's clock
+    // Who took its tombstone back, and has not yet looked whether it is whole; how late it was.
+    std::optional<Actor> taking_back;
+    base::Duration taken_back_after{};
+    bool died_taking_back = false;
     bool counted_as_leftover = false;
   };
   struct Hold {
@@ -84,6 +88,7 @@ class Ledger {
   };
 
   void StoredSnapshotObject(Actor actor, const std::string& name, base::ByteView contents);
+  void RemovedSnapshotObject(Actor actor, const std::string& name);
   void RemovedPack(const repo::ShortPackId& pack);
   void End(Actor actor, Fate fate);
   // Of a backup that may lack a pack.
