@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/time_text.h"
 #include "repo/ids.h"
+#include "repo/protocol_times.h"
 
 namespace holdfast::upkeep {
 
@@ -42,15 +43,25 @@ void ActorStorage::Note(const std::string& what) {
       fmt::format("{} {} {}", base::FormatRfc3339(world_.schedule.Now()), name_, what));
 }
 
-void ActorStorage::NoteViolation() {
-  if (!world_.ledger.violation() || std::exchange(world_.violation_noted, true)) return;
-  Note("VIOLATION: " + *world_.ledger.violation());
+void ActorStorage::NoteViolations() {
+  const std::vector<std::string>& violations = world_.ledger.violations();
+  while (world_.violations_noted < violations.size()) {
+    Note("VIOLATION: " + violations[world_.violations_noted++]);
+  }
 }
 
+// Some wake when another begins to stand still: that is when it is most dangerous to go on.
 void ActorStorage::TakeNap(base::Duration length) {
-  slept_ += length;
-  Note(fmt::format("stands still for {}", base::FormatDuration(length)));
+  Lot& lot = world_.lot;
+  Note(fmt::format("stands still for up to {}", base::FormatDuration(length)));
+  for (const Schedule::Actor other : std::exchange(world_.light_sleepers, {})) {
+    if (lot.Chance(0.3)) world_.schedule.Hurry(other, lot.UpTo(length / 2));
+  }
+  if (lot.Chance(0.7)) world_.light_sleepers.insert(actor_);
+  const base::Time begin = world_.schedule.Now();
   world_.schedule.Wait(actor_, length);
+  world_.light_sleepers.erase(actor_);
+  slept_ += world_.schedule.Now() - begin;
 }
 
 bool ActorStorage::IsTimeForNap(Verb verb, std::string_view name) {
@@ -64,7 +75,7 @@ bool ActorStorage::IsTimeForNap(Verb verb, std::string_view name) {
 void ActorStorage::Begin(Verb verb, std::string_view name) {
   if (dead_) throw storage::SimulatedCrash();
   ++world_.ledger.counts.calls;
-  NoteViolation();
+  NoteViolations();
   Lot& lot = world_.lot;
   world_.schedule.Wait(actor_, lot.Latency(temper_.latency));
   if (lot.Chance(temper_.naps)) TakeNap(NapLength(lot));
@@ -91,7 +102,7 @@ template <typename Change>
 auto ActorStorage::Carry(Verb verb, std::string_view name, Change&& change) {
   Begin(verb, name);
   auto outcome = change();
-  NoteViolation();
+  NoteViolations();
   Lot& lot = world_.lot;
   if (lot.Chance(temper_.crashes)) Die();
   if (!lot.Chance(temper_.losses)) return outcome;
@@ -113,7 +124,14 @@ storage::PutOutcome ActorStorage::Put(std::string_view name, base::ByteView cont
   });
 }
 
+void ActorStorage::RemoveDueLists() {
+  for (const storage::ObjectInfo& list : storage::ListAll(world_.store, repo::kPrunePrefix)) {
+    if (world_.clock.Now() - list.modified >= repo::kGrace) (void)world_.store.Remove(list.name);
+  }
+}
+
 storage::RemoveOutcome ActorStorage::Remove(std::string_view name) {
+  if (temper_.removes_lists_first && name.starts_with(repo::kPacksPrefix)) RemoveDueLists();
   return Carry(Verb::kRemove, name, [&] {
     const storage::RemoveOutcome outcome = world_.store.Remove(name);
     if (outcome == storage::RemoveOutcome::kRemoved) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct Temper {
   double jumps = 0;    // of calls before which the store's clock jumps
   // Names that the actor does not see: what a mutation takes away.
   std::string blind_to = {};
+  // Before a pack, all condemned lists that are due: another mutation.
+  bool removes_lists_first = false;
 };
 
 // A machine standing still at one call of a run.
@@ -68,7 +71,8 @@ struct World {
   HistoryStorage store;
   Ledger ledger;
   std::optional<std::vector<std::string>> trace;  // kept if there is one
-  bool violation_noted = false;
+  std::size_t violations_noted = 0;
+  std::set<Schedule::Actor> light_sleepers;  // that stand still, and may be woken
 };
 
 class ActorStorage final : public storage::Storage {
@@ -94,7 +98,7 @@ class ActorStorage final : public storage::Storage {
 
   void Note(const std::string& what);
   // In the trace too, where something went wrong.
-  void NoteViolation();
+  void NoteViolations();
 
  private:
   void Begin(storage::Verb verb, std::string_view name);
@@ -105,6 +109,7 @@ class ActorStorage final : public storage::Storage {
   auto Carry(storage::Verb verb, std::string_view name, Change&& change);
   [[noreturn]] void Die();
   const HistoryStorage::Object* Look(storage::Verb verb, std::string_view name);
+  void RemoveDueLists();
   base::Time StaleMoment();
   bool IsBlindTo(std::string_view name) const;
 

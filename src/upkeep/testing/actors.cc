@@ -187,22 +187,6 @@ void Cast::AddPinner(Temper temper) {
       std::move(temper));
 }
 
-void Cast::AddVandal(Temper temper) {
-  Add({.name = "vandal",
-       .runs = 300,
-       .longest_pause = hours(3),
-       .nap_points = {{Verb::kRemove, "prune/"}},
-       .work =
-           [](Machine& machine) {
-             ActorStorage& storage = machine.storage();
-             const base::Time now = storage.StoreTime();
-             for (const auto& object : storage::ListAll(storage, repo::kPrunePrefix)) {
-               if (now - object.modified > repo::kGrace) (void)storage.Remove(object.name);
-             }
-           }},
-      std::move(temper));
-}
-
 std::optional<repo::BackupId> Cast::AnyListed(Machine& machine, bool newest) {
   const std::vector<repo::BackupId> listed = repo::ListBackups(machine.repository());
   if (listed.empty()) return std::nullopt;

@@ -30,8 +30,6 @@ class Cast {
   void AddForgetter(Temper temper);
   void AddReader(Temper temper);
   void AddPinner(Temper temper);
-  // Removes condemned lists as soon as they are due, which nobody may.
-  void AddVandal(Temper temper);
 
  private:
   class Machine;

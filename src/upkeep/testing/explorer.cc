@@ -35,8 +35,13 @@ struct Origin {
 };
 
 const Origin& TheOrigin() {
-  static const Origin origin;
-  return origin;
+  static const std::unique_ptr<const Origin> origin = [] {
+    // Libraries draw something when they are used for the first time.
+    const Origin first;
+    const SeededRandom random(0);
+    return std::make_unique<const Origin>();
+  }();
+  return *origin;
 }
 
 void TellLedger(const Origin& origin, World& world) {
@@ -87,13 +92,14 @@ Exploration Explore(const ExploreOptions& options) {
     return blinded;
   };
   for (int i = 0; i < 2; ++i) cast.AddWriter(blind(options.writers_blind_to));
-  for (int i = 0; i < 2; ++i) cast.AddPruner(blind(options.pruners_blind_to), options.grace);
+  Temper pruner = blind(options.pruners_blind_to);
+  pruner.removes_lists_first = options.lists_go_first;
+  for (int i = 0; i < 2; ++i) cast.AddPruner(pruner, options.grace);
   for (int i = 0; i < 2; ++i) cast.AddForgetter(temper);
   cast.AddReader(temper);
   cast.AddPinner(temper);
-  if (options.lists_vanish) cast.AddVandal(temper);
   world.schedule.Run();
-  return {.violation = world.ledger.violation(),
+  return {.violations = world.ledger.violations(),
           .counts = world.ledger.counts,
           .trace = world.trace.value_or(std::vector<std::string>())};
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,12 +29,12 @@ struct ExploreOptions {
   std::string writers_blind_to = {};
   std::string pruners_blind_to = {};
   base::Duration grace = repo::kGrace;
-  // Somebody removes condemned lists that are due while what they name is still there.
-  bool lists_vanish = false;
+  // Prune removes a list that is due before it deletes what is on it.
+  bool lists_go_first = false;
 };
 
 struct Exploration {
-  std::optional<std::string> violation;
+  std::vector<std::string> violations;  // in words
   Counts counts;
   std::vector<std::string> trace;  // every call, in order
 };

@@ -187,8 +187,6 @@ void Ledger::JudgeHold(Actor actor, Hold& hold, const repo::ShortPackId& pack) {
                       hold.by_lease ? "leased" : "pinned"));
 }
 
-void Ledger::Violate(std::string what) {
-  if (!violation_) violation_ = std::move(what);
-}
+void Ledger::Violate(std::string what) { violations_.push_back(std::move(what)); }
 
 }  // namespace holdfast::upkeep

@@ -60,7 +60,8 @@ class Ledger {
   void HoldByPin(Actor actor, const repo::BackupId& id);
   void LetGo(Actor actor) { holds_.erase(actor); }
 
-  const std::optional<std::string>& violation() const { return violation_; }
+  // What must not have been, in order.
+  const std::vector<std::string>& violations() const { return violations_; }
   Counts counts;
 
  private:
@@ -107,7 +108,7 @@ class Ledger {
   std::map<Actor, Hold> holds_;
   std::map<Actor, base::Time> heartbeats_;  // on the store's clock
   std::map<Actor, base::Time> looked_;
-  std::optional<std::string> violation_;
+  std::vector<std::string> violations_;
 };
 
 }  // namespace holdfast::upkeep

@@ -54,6 +54,11 @@ void Schedule::Wait(Actor actor, base::Duration duration) {
   state.turn.wait(lock, [&] { return running_ == actor; });
 }
 
+void Schedule::Hurry(Actor actor, base::Duration duration) {
+  const std::scoped_lock lock(mutex_);
+  actors_[actor].wakes = std::min(actors_[actor].wakes, now_ + duration);
+}
+
 bool Schedule::Sleep(base::Duration, const std::stop_token&) {
   throw base::Error(base::ErrorKind::kInternal, "an actor waits by its own clock");
 }

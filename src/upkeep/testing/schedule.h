@@ -26,6 +26,8 @@ class Schedule final : public base::Clock {
   void Run();
   // By the actor that runs: others run until then.
   void Wait(Actor actor, base::Duration duration);
+  // By the actor that runs: another's wait is over after this, at the latest.
+  void Hurry(Actor actor, base::Duration duration);
 
   // True time. By the actor that runs.
   base::Time Now() const override { return now_; }
