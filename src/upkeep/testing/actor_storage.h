@@ -57,8 +57,8 @@ struct Nap {
 
 // All that a schedule's actors share.
 struct World {
-  World(std::uint64_t seed, Rules rules_in, const HistoryStorage& origin, base::Time start)
-      : lot(seed),
+  World(const Lot& lot_in, Rules rules_in, const HistoryStorage& origin, base::Time start)
+      : lot(lot_in),
         rules(rules_in),
         schedule(start),
         clock(schedule),

@@ -80,12 +80,12 @@ Exploration Explore(const ExploreOptions& options) {
   const StoreKind kind = KindOf(options, lot);
   Rules rules{.staleness = {}, .even_clock = kind != StoreKind::kJumping};
   if (kind == StoreKind::kStale) rules.staleness = repo::kMaxStaleness;
-  World world(options.seed, rules, origin.store, origin.clock.Now());
+  World world(lot, rules, origin.store, origin.clock.Now());
   if (options.with_trace) world.trace.emplace();
   TellLedger(origin, world);
 
   Cast cast(world, origin.models);
-  const Temper temper = DrawTemper(kind, lot);
+  const Temper temper = DrawTemper(kind, world.lot);
   const auto blind = [&](const std::string& prefix) {
     Temper blinded = temper;
     blinded.blind_to = prefix;
