@@ -21,8 +21,8 @@ constexpr std::uint64_t kSchedules = 25;
 #else
 constexpr std::uint64_t kSchedules = 200;
 #endif
-// Each of the mutations below is found in some hundreds, or a thousand.
-constexpr std::uint64_t kEnough = 5000;
+// Each of the mutations below is found in some hundreds.
+constexpr std::uint64_t kEnough = 3000;
 
 struct Seeds {
   std::uint64_t first = 0;
@@ -107,13 +107,10 @@ TEST_P(Mutations, AreFound) {
 INSTANTIATE_TEST_SUITE_P(
     Schedules, Mutations,
     testing::Values(
-        Mutation{
-            "WritersBlindToLists", "lacks a pack", {.seed = 315, .writers_blind_to = "prune/"}},
-        Mutation{"PrunersBlindToLeases",
-                 "while it was leased",
-                 {.seed = 68, .pruners_blind_to = "leases/"}},
+        Mutation{"WritersBlindToLists", "lacks a pack", {.seed = 35, .writers_blind_to = "prune/"}},
+        Mutation{"PrunersBlindToLeases", "while it was leased", {.pruners_blind_to = "leases/"}},
         Mutation{"ShortGrace", "after it was forgotten", {.grace = std::chrono::hours(6)}},
-        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 1457, .lists_go_first = true}}),
+        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 263, .lists_go_first = true}}),
     [](const auto& mutation) { return mutation.param.name; });
 
 }  // namespace

@@ -1,7 +1,7 @@
 // What a schedule draws by lot. The same seed draws the same on every machine.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
 #include <random>
 
@@ -23,9 +23,13 @@ class Lot {
     return shortest + base::Duration(static_cast<std::int64_t>(range * Share()));
   }
   // Mostly much shorter: every order of magnitude down to a millisecond is as likely as any other.
+  // In whole numbers, so that no machine rounds it otherwise.
   base::Duration Latency(base::Duration longest) {
-    const double magnitudes = std::log10(static_cast<double>(longest.count()) / 1000);
-    return base::Duration(static_cast<std::int64_t>(1000 * std::pow(10, magnitudes * Share())));
+    std::size_t magnitudes = 1;
+    base::Duration scale = std::chrono::milliseconds(1);
+    for (base::Duration next = scale * 10; next <= longest; next *= 10) ++magnitudes;
+    for (std::size_t times = Below(magnitudes); times > 0; --times) scale *= 10;
+    return std::min(longest, scale + scale * static_cast<std::int64_t>(Below(9000)) / 1000);
   }
 
  private:
