@@ -21,7 +21,7 @@ ROWS = [
     {"app"},
     {"cli", "server"},
     {"jobs"},
-    {"backup", "restore", "upkeep", "mount"},
+    {"backup", "restore", "upkeep", "replicate", "mount"},
     {"wal", "catalog"},
     {"repo", "pg", "mysql", "docker"},
     {"storage", "codec", "config"},

@@ -4,12 +4,12 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),     CheckCommand(),     BackupCommand(),      RestoreCommand(),
-      VerifyCommand(),   ListCommand(),      ShowCommand(),        PinCommand(),
-      UnpinCommand(),    ForgetCommand(),    PruneCommand(),       StatusCommand(),
-      WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(), WalStreamCommand(),
-      WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),  ConfigCheckCommand(),
-      KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),
+      InitCommand(),        CheckCommand(),    BackupCommand(),    RestoreCommand(),
+      VerifyCommand(),      ListCommand(),     ShowCommand(),      PinCommand(),
+      UnpinCommand(),       ForgetCommand(),   PruneCommand(),     CopyCommand(),
+      StatusCommand(),      WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(),
+      WalStreamCommand(),   WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),
+      ConfigCheckCommand(), KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),
   };
 }
 

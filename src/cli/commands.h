@@ -23,6 +23,7 @@ Command PinCommand();
 Command UnpinCommand();
 Command ForgetCommand();
 Command PruneCommand();
+Command CopyCommand();
 Command StatusCommand();
 Command WalPushCommand();
 Command WalFetchCommand();

@@ -165,6 +165,13 @@ void Writer::KeepAlive() {
   if (state_->lease) state_->lease->KeepAlive();
 }
 
+PackId Writer::PutPack(PackBuilder pack) {
+  FinishedPack finished = pack.Finish();
+  const PackId id = finished.id;
+  state_->PutPack(state_->names.NewProvisional(), std::move(finished));
+  return id;
+}
+
 void Writer::Use(const PackId& pack) {
   if (pack.IsSelf()) throw Error(ErrorKind::kInternal, "a backup uses a pack without a name");
   const std::scoped_lock lock(state_->mutex);

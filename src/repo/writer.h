@@ -110,6 +110,9 @@ class Writer {
 
   // Renews the lease when it is due. Call it now and then from any thread.
   void KeepAlive();
+  // Puts a pack that the caller filled, whatever its size, and returns its name. It counts as one
+  // of this backup's own. Thread-safe.
+  PackId PutPack(PackBuilder pack);
   // A pack of earlier backups that this one refers to; own packs count without it. Thread-safe.
   // Error(kConflict) when it is condemned, or marked as damaged.
   void Use(const PackId& pack);

@@ -1,0 +1,34 @@
+// One backup, from one repository to another.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include "replicate/copy.h"
+#include "replicate/copy_notes.h"
+#include "replicate/sides.h"
+
+namespace holdfast::replicate {
+
+struct BackupCopyContext {
+  const repo::Repository& from;
+  const repo::Repository& to;
+  const CopyOptions& options;
+  CopyNotes& notes;
+  base::Reporter& report;
+  std::function<void()> keep_alive;  // called now and then, from any thread
+};
+
+struct CopiedBackup {
+  repo::Snapshot snapshot;  // the target's
+  std::uint64_t packs = 0;
+  std::uint64_t bytes_stored = 0;
+};
+
+// The same id, facts and pins. Nothing is published unless all of it arrived. Error(kCorrupt) names
+// what is damaged at the origin.
+CopiedBackup CopyBackup(const BackupCopyContext& context, const repo::Snapshot& backup,
+                        const std::optional<SharedBackup>& shared, const std::stop_token& stop);
+
+}  // namespace holdfast::replicate

@@ -1,0 +1,268 @@
+#include "replicate/log_copy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/workers.h"
+#include "storage/storage.h"
+#include "wal/archive.h"
+#include "wal/coverage.h"
+#include "wal/object_names.h"
+
+namespace holdfast::replicate {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr std::string_view kDigestPurpose = "wal";
+
+// The files of one cluster by name, with the digests of their contents: more than one is a fork.
+using Files = std::map<std::string, std::vector<std::string>>;
+
+Files FilesOf(storage::Storage& storage, const std::string& prefix,
+              std::vector<std::string>* unknown) {
+  Files files;
+  storage.List(prefix, "", [&](const storage::ObjectInfo& object) {
+    const std::string_view rest = std::string_view(object.name).substr(prefix.size());
+    if (wal::ParseTimelineRecord(rest) || wal::ParseSegmentSize(rest)) return;
+    if (auto file = wal::ParseFileObject(rest)) {
+      files[file->file_name].push_back(std::move(file->digest));
+    } else if (unknown != nullptr) {
+      unknown->push_back(object.name);
+    }
+  });
+  return files;
+}
+
+struct SegmentTails {
+  pg::TimelineId timeline;
+  pg::Lsn start;
+  std::vector<wal::Tail> tails;
+};
+using Tails = std::map<std::string, SegmentTails>;  // by the segment's name
+
+Tails TailsOf(storage::Storage& storage, const std::string& prefix) {
+  Tails tails;
+  storage.List(prefix, "", [&](const storage::ObjectInfo& object) {
+    const auto tail = wal::ParseTailObject(std::string_view(object.name).substr(prefix.size()));
+    if (!tail) return;
+    SegmentTails& of = tails[tail->segment_name];
+    of.timeline = tail->timeline;
+    of.start = tail->start;
+    of.tails.push_back(*tail);
+  });
+  return tails;
+}
+
+bool IsPassedOver(const Error& error) {
+  return error.kind() == ErrorKind::kCorrupt || error.kind() == ErrorKind::kConflict;
+}
+
+// One cluster's log.
+class ClusterLog {
+ public:
+  ClusterLog(const repo::Repository& from, const repo::Repository& to,
+             const LogCopyOptions& options, pg::SystemIdentifier system, LogCopyResult& result)
+      : to_(to),
+        options_(options),
+        system_(system),
+        result_(result),
+        ours_(from, options.source),
+        theirs_(to, options.source),
+        size_(SizeOf(ours_, system)) {
+    const std::string prefix = wal::WalPrefix(options.source, system);
+    const std::string tail_prefix = wal::TailPrefix(options.source, system);
+    std::vector<std::string> unknown;
+    from_files_ = FilesOf(from.storage(), prefix, &unknown);
+    to_files_ = FilesOf(to.storage(), prefix, nullptr);
+    from_tails_ = TailsOf(from.storage(), tail_prefix);
+    to_tails_ = TailsOf(to.storage(), tail_prefix);
+    for (const std::string& object : unknown) {
+      Fail(object, Error(ErrorKind::kConflict, "it is no name of the archive that is understood"));
+    }
+  }
+
+  void Run(base::Reporter& report, const std::stop_token& stop) {
+    try {
+      CompareWhatBothHave();
+    } catch (const Error& error) {
+      if (!IsPassedOver(error)) throw;
+      return Fail(fmt::format("the WAL of cluster {}", system_.value()), error);
+    }
+    const std::vector<std::string> missing = Missing();
+    report.BeginPhase("copying WAL", missing.size() * size_.bytes());
+    for (const std::string& name : missing) {
+      base::ThrowIfStopped(stop);
+      CopyFile(name);
+      report.Advance(size_.bytes());
+    }
+    for (const auto& [name, open] : from_tails_) {
+      base::ThrowIfStopped(stop);
+      CopyOpenSegment(name, open);
+    }
+    report.EndPhase();
+    CopyTimelineRecord();
+  }
+
+ private:
+  static pg::SegmentSize SizeOf(wal::Archive& archive, pg::SystemIdentifier system) {
+    const std::uint32_t bytes = archive.SegmentSize(system);
+    return bytes == 0 ? pg::SegmentSize() : pg::SegmentSize::FromBytes(bytes);
+  }
+
+  void Fail(std::string what, const Error& error) {
+    result_.failures.push_back({.what = std::move(what), .error = error});
+  }
+
+  std::string TheirDigest(base::ByteView contents) const {
+    return base::ToHex(to_.keyring().ContentDigest(kDigestPurpose, contents));
+  }
+
+  static pg::WalFileKind KindOf(const std::string& name) {
+    return pg::WalFileKindOf(name).value_or(pg::WalFileKind::kBackupHistory);
+  }
+
+  // Histories, which are small, and the newest segment of each timeline.
+  void CompareWhatBothHave() {
+    std::map<std::string, std::string> newest;
+    for (const auto& [name, digests] : from_files_) {
+      if (!to_files_.contains(name)) continue;
+      if (KindOf(name) == pg::WalFileKind::kHistory) Compare(name);
+      if (KindOf(name) == pg::WalFileKind::kSegment) newest[name.substr(0, 8)] = name;
+    }
+    for (const auto& [timeline, name] : newest) Compare(name);
+  }
+
+  void Compare(const std::string& name) {
+    std::optional<base::Bytes> contents;
+    try {
+      contents = ours_.Get(system_, name);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kCorrupt) throw;
+      return Fail("WAL file " + name, error);  // the target has it: nothing is lost there
+    }
+    if (!contents || to_files_.at(name) == std::vector{TheirDigest(*contents)}) return;
+    throw Error(ErrorKind::kConflict,
+                fmt::format("{} has another content in the target repository", name),
+                {"two servers wrote this file, each its own; nothing of this cluster's WAL was "
+                 "copied, and nothing there was replaced"});
+  }
+
+  // In the order of names: histories come before the segments of their timeline.
+  std::vector<std::string> Missing() const {
+    std::vector<std::string> missing;
+    for (const auto& [name, digests] : from_files_) {
+      if (!to_files_.contains(name) && IsWanted(name)) missing.push_back(name);
+    }
+    std::ranges::stable_partition(
+        missing, [](const std::string& name) { return KindOf(name) == pg::WalFileKind::kHistory; });
+    return missing;
+  }
+
+  bool IsWanted(const std::string& name) const {
+    const auto parsed = pg::ParseWalFileName(name, size_);
+    if (!parsed || parsed->kind == pg::WalFileKind::kHistory || !options_.wants) return true;
+    return options_.wants(system_, parsed->timeline, pg::SegmentStart(parsed->segment, size_),
+                          pg::SegmentEnd(parsed->segment, size_));
+  }
+
+  void CopyFile(const std::string& name) {
+    if (options_.dry_run) {
+      ++result_.files;
+      return;
+    }
+    try {
+      const std::optional<base::Bytes> contents = ours_.Get(system_, name);
+      if (!contents) return;  // expired since it was listed
+      if (theirs_.Put(system_, name, *contents) == wal::ArchiveOutcome::kStored) {
+        ++result_.files;
+        result_.bytes += contents->size();
+      }
+      const auto tails = to_tails_.find(name);
+      if (tails == to_tails_.end()) return;
+      theirs_.DropTails(system_, tails->second.timeline, tails->second.start, *contents);
+    } catch (const Error& error) {
+      if (!IsPassedOver(error)) throw;
+      Fail("WAL file " + name, error);
+    }
+  }
+
+  void CopyOpenSegment(const std::string& name, const SegmentTails& open) {
+    // There whole: what the tail holds is in it.
+    if (from_files_.contains(name) || to_files_.contains(name) || !IsWanted(name)) return;
+    try {
+      const auto segment = ours_.GetOpenSegment(system_, open.timeline, open.start,
+                                                static_cast<std::uint32_t>(size_.bytes()));
+      if (!segment) return;
+      const base::ByteView bytes = base::ByteView(segment->bytes).first(segment->end - open.start);
+      if (IsThere(name, segment->end, bytes)) return;
+      ++result_.tails;
+      if (options_.dry_run) return;
+      theirs_.PutTail(system_, open.timeline, open.start, bytes);
+      result_.bytes += bytes.size();
+    } catch (const Error& error) {
+      if (!IsPassedOver(error)) throw;
+      Fail("open WAL segment " + name, error);
+    }
+  }
+
+  // Also when the target has got further by another way; where a tail there is not the beginning of
+  // the other, that shows when either of them is read.
+  bool IsThere(const std::string& name, pg::Lsn end, base::ByteView bytes) const {
+    const auto found = to_tails_.find(name);
+    if (found == to_tails_.end()) return false;
+    return std::ranges::any_of(found->second.tails, [&](const wal::Tail& tail) {
+      return tail.end > end || (tail.end == end && tail.digest == TheirDigest(bytes));
+    });
+  }
+
+  void CopyTimelineRecord() {
+    const auto recorded = ours_.RecordedTimeline(system_);
+    if (!recorded || options_.dry_run || theirs_.RecordedTimeline(system_) == recorded) return;
+    theirs_.RecordTimeline(system_, *recorded);
+  }
+
+  const repo::Repository& to_;
+  const LogCopyOptions& options_;
+  const pg::SystemIdentifier system_;
+  LogCopyResult& result_;
+  wal::Archive ours_;
+  wal::Archive theirs_;
+  const pg::SegmentSize size_;
+  Files from_files_;
+  Files to_files_;
+  Tails from_tails_;
+  Tails to_tails_;
+};
+
+}  // namespace
+
+LogCopyResult CopyLog(const repo::Repository& from, const repo::Repository& to,
+                      const LogCopyOptions& options, base::Reporter& report,
+                      const std::stop_token& stop) {
+  LogCopyResult result;
+  for (const pg::SystemIdentifier system : wal::Archive(from, options.source).Systems()) {
+    ClusterLog(from, to, options, system, result).Run(report, stop);
+  }
+  return result;
+}
+
+bool HasLog(const repo::Repository& repository, const std::string& source,
+            const repo::LogRange& range) {
+  wal::Archive archive(repository, source);
+  const pg::SystemIdentifier system(range.system);
+  const pg::TimelineId timeline(range.timeline);
+  const wal::Inventory inventory = archive.Take(system);
+  wal::Lineage lineage = {{.timeline = timeline, .begin = pg::Lsn(), .end = std::nullopt}};
+  if (const auto history = archive.History(system, timeline)) lineage = history->Spans();
+  return wal::FollowWal(inventory, lineage, pg::Lsn(range.start)).end >= pg::Lsn(range.stop);
+}
+
+}  // namespace holdfast::replicate
