@@ -10,6 +10,8 @@
 #include "base/time_text.h"
 #include "cli/backup_json.h"
 #include "cli/commands.h"
+#include "cli/copy_report.h"
+#include "cli/copy_source.h"
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
@@ -46,6 +48,47 @@ void PrintForPeople(Session& session, const repo::Snapshot& snapshot) {
       base::FormatDuration(snapshot.facts.finished - snapshot.facts.started));
 }
 
+// What became of the copies. The backup itself is made, whatever happens to them.
+struct CopyRuns {
+  nlohmann::json json = nlohmann::json::array();
+  bool failed = false;
+  bool interrupted = false;
+};
+
+void CopyTo(Session& session, const repo::Repository& from, const CopyRequest& request,
+            CopyRuns& runs) {
+  try {
+    const repo::Repository to = OpenRepository(session, *request.to);
+    const CopyOutcome outcome = CopySource(session, from, to, request);
+    runs.json.push_back(CopyJson(request, outcome));
+    if (!session.json()) PrintCopy(session, request, outcome);
+    WarnOfFailures(session, request, outcome.result);
+    runs.failed = runs.failed || CodeOf(outcome.result) != ExitCode::kDone;
+  } catch (const base::Error& error) {
+    runs.failed = true;
+    runs.interrupted = error.kind() == base::ErrorKind::kCancelled;
+    session.reporter().Warn(fmt::format(
+        "the backup is made, but its copy in {} is not complete: {}; `holdfast copy {}` makes up "
+        "for it, and so does the next backup",
+        request.to->name, error.message(), request.source));
+    runs.json.push_back({{"source", request.source},
+                         {"from", request.from->name},
+                         {"to", request.to->name},
+                         {"error", error.message()}});
+  }
+}
+
+CopyRuns CopyToAll(Session& session, const repo::Repository& from,
+                   const config::Repository& settings, const config::Source& source) {
+  CopyRuns runs;
+  for (const config::Copy& copy : source.copies) {
+    if (runs.interrupted) break;
+    const config::Repository& to = session.config().RepositoryNamed(copy.repository);
+    CopyTo(session, from, {.from = &settings, .to = &to, .source = source.name}, runs);
+  }
+  return runs;
+}
+
 int BackUp(Session& session, const Options& options) {
   const config::Source& source = ClusterNamed(session, options.source);
   const config::Repository& settings = ChooseRepository(session, &source);
@@ -64,16 +107,20 @@ int BackUp(Session& session, const Options& options) {
        .wal_is_pushed = source.wal != config::WalMode::kStream},
       session.clock(), session.reporter(), session.stop());
   for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
+  if (!session.json()) PrintForPeople(session, result.snapshot);
+  const bool own = settings.name == session.config().RepositoryNamed(source.repository).name;
+  const CopyRuns copies = own ? CopyToAll(session, repository, settings, source) : CopyRuns{};
   if (session.json()) {
     const repo::Pins pins = repo::ListPins(repository.storage(), source.name);
     nlohmann::json object =
         BackupJson(session, result.snapshot, MarksOf(result.snapshot, pins, session.clock().Now()));
     object["warnings"] = result.warnings;
+    object["copies"] = copies.json;
     session.PrintJson(object);
-  } else {
-    PrintForPeople(session, result.snapshot);
   }
-  return ToInt(result.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
+  if (copies.interrupted) return ToInt(ExitCode::kInterrupted);
+  const bool warned = !result.warnings.empty() || copies.failed;
+  return ToInt(warned ? ExitCode::kAttention : ExitCode::kDone);
 }
 
 }  // namespace

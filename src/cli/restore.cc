@@ -14,6 +14,7 @@
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
+#include "cli/source_places.h"
 #include "cli/table.h"
 #include "wal/flush.h"
 
@@ -87,6 +88,13 @@ std::map<std::string, base::Path> Tablespaces(const std::vector<std::string>& wo
   return tablespaces;
 }
 
+// Where a restore reads from, and what was wrong with the repositories that come before it.
+struct Place {
+  const config::Repository* repository = nullptr;
+  bool is_copy = false;
+  std::vector<std::string> passed_over{};
+};
+
 // For a shell, which recovery runs it with.
 std::string ShellQuoted(std::string_view word) {
   std::string out = "'";
@@ -102,14 +110,14 @@ std::string ShellQuoted(std::string_view word) {
 
 // Everything that recovery needs to find the repository again, and nothing secret. What
 // PostgreSQL's configuration wants doubled (quotes, %) is doubled where it is written.
-std::string FetchCommand(Session& session, const std::string& source) {
+std::string FetchCommand(Session& session, const std::string& source, const Place& place) {
   std::string command = ShellQuoted(session.invocation().program.string());
   if (session.config().file) {
     command +=
         " --config " + ShellQuoted(std::filesystem::absolute(*session.config().file).string());
   }
-  if (!session.options().repository.empty())
-    command += " --repository " + ShellQuoted(session.options().repository);
+  if (!session.options().repository.empty() || place.is_copy)
+    command += " --repository " + ShellQuoted(place.repository->name);
   command += " wal fetch --source " + ShellQuoted(source);
   return command;
 }
@@ -155,13 +163,14 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
     out << Printable(fmt::format("tablespace  {} to {}", oid, path.string())) << '\n';
 }
 
-int Execute(Session& session, const repo::Repository& repository, const restore::RestorePlan& plan,
-            const restore::RestoreOptions& restoring) {
+int Execute(Session& session, const repo::Repository& repository, const Place& place,
+            const restore::RestorePlan& plan, const restore::RestoreOptions& restoring) {
   const restore::RestoreResult result =
       restore::ExecuteRestore(repository, plan, restoring, session.reporter(), session.stop());
   for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
   if (session.json()) {
     nlohmann::json object = PlanJson(session, plan);
+    object["repository"] = place.repository->name;
     object["dry_run"] = false;
     object["files"] = result.files;
     object["bytes_written"] = result.bytes_written;
@@ -193,9 +202,8 @@ void WarnOfSpool(Session& session, const std::string& source, restore::RestorePl
   }
 }
 
-int Restore(Session& session, const Options& options) {
-  const config::Repository& settings = RepositoryForSource(session, options.source);
-  const repo::Repository repository = OpenRepository(session, settings);
+restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& options,
+                                         const repo::Repository& repository, const Place& place) {
   const base::Path& here = session.invocation().working_directory;
   restore::RestoreOptions restoring;
   restoring.source = options.source;
@@ -209,21 +217,68 @@ int Restore(Session& session, const Options& options) {
   restoring.tablespaces = Tablespaces(options.tablespaces, here);
   if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);
   restoring.replaces_source = options.replaces_source;
-  restoring.fetch_command = FetchCommand(session, options.source);
+  restoring.fetch_command = FetchCommand(session, options.source, place);
   restoring.time_zone = session.config().timezone;
+  return restoring;
+}
+
+// A copy may end before what was lost: never silently.
+void TellOfCopy(Session& session, const Place& place, restore::RestorePlan& plan) {
+  if (!place.is_copy) return;
+  const std::string last =
+      plan.last_commit ? ", its last commit is of " + session.TimeForPeople(*plan.last_commit) : "";
+  plan.warnings.push_back(fmt::format(
+      "this restore is from the copy in {}: its WAL ends at {}{}; what the source's own repository "
+      "may hold beyond that is not part of it",
+      place.repository->name, pg::FormatLsn(plan.wal_end), last));
+}
+
+int RestoreFrom(Session& session, const Options& options, const Place& place) {
+  const repo::Repository repository = OpenPlace(session, *place.repository);
+  const restore::RestoreOptions restoring = RestoreOptionsOf(session, options, repository, place);
   restore::RestorePlan plan = restore::PlanRestore(repository, restoring, session.reporter());
   if (std::holds_alternative<restore::LatestTarget>(restoring.target.target))
     WarnOfSpool(session, options.source, plan);
+  TellOfCopy(session, place, plan);
   for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
-  if (!options.dry_run) return Execute(session, repository, plan, restoring);
+  // These were said when they were found.
+  plan.warnings.insert(plan.warnings.begin(), place.passed_over.begin(), place.passed_over.end());
+  if (!options.dry_run) return Execute(session, repository, place, plan, restoring);
   if (session.json()) {
     nlohmann::json object = PlanJson(session, plan);
+    object["repository"] = place.repository->name;
     object["dry_run"] = true;
     session.PrintJson(object);
   } else {
     PrintPlan(session, plan);
   }
   return ToInt(plan.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
+}
+
+// What a repository cannot give, for it is down or damaged, its copies may have.
+int Restore(Session& session, const Options& options) {
+  Place place;
+  std::optional<base::Error> first;
+  for (const config::Repository* repository : PlacesOf(session, options.source)) {
+    place.repository = repository;
+    place.is_copy = first.has_value();
+    if (place.is_copy)
+      session.reporter().Warn(
+          fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
+    try {
+      return RestoreFrom(session, options, place);
+    } catch (const base::Error& error) {
+      if (!MayLieElsewhere(error)) throw;
+      place.passed_over.push_back(fmt::format("{} cannot be restored from repository {}: {}",
+                                              options.source, repository->name, error.message()));
+      if (first) {
+        first->AddHint(place.passed_over.back());
+      } else {
+        first = error;
+      }
+    }
+  }
+  throw *first;
 }
 
 // At most one of them: where recovery is to stop.

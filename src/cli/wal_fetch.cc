@@ -9,6 +9,7 @@
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
+#include "cli/source_places.h"
 #include "cli/start_detached.h"
 #include "codec/hash.h"
 #include "wal/archive.h"
@@ -86,15 +87,8 @@ std::optional<wal::RecoveryPath> PathOf(const Options& options) {
   return path;
 }
 
-int Fetch(Session& session, const Options& options) {
-  const base::Path& here = session.invocation().working_directory;
-  wal::FetchOptions fetch;
-  fetch.file_name = options.file;
-  fetch.target = here / options.path;
-  fetch.path = PathOf(options);
-  fetch.system = SystemBeside(fetch.target, here);
-  const repo::Repository repository =
-      OpenRepository(session, RepositoryForSource(session, options.source));
+int FetchFrom(Session& session, const Options& options, const repo::Repository& repository,
+              wal::FetchOptions fetch) {
   const std::string source =
       options.source.empty() ? FindSource(session, repository, fetch.system) : options.source;
   if (pg::WalFileKindOf(options.file) == pg::WalFileKind::kSegment)
@@ -106,6 +100,45 @@ int Fetch(Session& session, const Options& options) {
   }
   if (!fetch.prefetch_directory.empty()) StartPrefetch(session, source, fetch);
   return ToInt(ExitCode::kDone);
+}
+
+// From a copy only what is there whole: that it has no more says nothing about the source's own
+// repository, and recovery would end early.
+bool FetchFromCopy(Session& session, const Options& options, const config::Repository& place,
+                   const wal::FetchOptions& fetch, const base::Error& why) {
+  try {
+    const repo::Repository repository = OpenPlace(session, place);
+    wal::Archive archive(repository, options.source);
+    if (!archive.Contains(fetch.system, fetch.file_name) ||
+        wal::Fetch(archive, fetch) != wal::FetchOutcome::kFetched)
+      return false;
+  } catch (const base::Error& error) {
+    if (error.kind() == base::ErrorKind::kCancelled) throw;
+    session.reporter().Warn(error.message());
+    return false;
+  }
+  session.reporter().Warn(
+      fmt::format("{}; {} was taken from the copy in {}", why.message(), options.file, place.name));
+  return true;
+}
+
+int Fetch(Session& session, const Options& options) {
+  const base::Path& here = session.invocation().working_directory;
+  wal::FetchOptions fetch;
+  fetch.file_name = options.file;
+  fetch.target = here / options.path;
+  fetch.path = PathOf(options);
+  fetch.system = SystemBeside(fetch.target, here);
+  const std::vector<const config::Repository*> places = PlacesOf(session, options.source);
+  try {
+    return FetchFrom(session, options, OpenPlace(session, *places.front()), fetch);
+  } catch (const base::Error& error) {
+    if (!MayLieElsewhere(error)) throw;
+    for (std::size_t i = 1; i < places.size(); ++i) {
+      if (FetchFromCopy(session, options, *places[i], fetch, error)) return ToInt(ExitCode::kDone);
+    }
+    throw;
+  }
 }
 
 int Prefetch(Session& session, const Options& options) {

@@ -69,6 +69,7 @@ class Gathering {
 
 // The digest of a file's content by the target's keys; the content is compared with its own first.
 repo::ContentDigest NewDigest(const Sides& sides, const repo::TreeEntry& entry) {
+  if (base::AllZero(entry.digest)) return {};  // it has none: a relation without pages
   repo::FileDigester ours(sides.from.keyring());
   repo::FileDigester theirs(sides.to.keyring());
   sides.from_frames.ReadContent(entry, [&](base::ByteView piece) {

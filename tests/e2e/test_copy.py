@@ -1,0 +1,195 @@
+"""Copies: backups and WAL go to a second repository with keys of its own, and come back when the first one is lost."""
+
+import shutil
+
+import pytest
+from harness.process import eventually, run
+from harness.scene import make_scene, refused, segments_in
+
+OFFSITE = """
+[repository.offsite]
+url = "file://{path}/offsite"
+key_file = "{path}/offsite.key"
+"""
+
+
+@pytest.fixture
+def scene(workplace, holdfast, postgres):
+    """A source whose WAL is archived, with a second repository beside its own. Every backup is of another round."""
+    server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
+    return new_scene(workplace, holdfast, server)
+
+
+def new_scene(workplace, holdfast, server, copies=""):
+    offsite = OFFSITE.format(path=workplace.path)
+    made = make_scene(workplace, holdfast, server, source_settings=f'wal = "push"\n{copies}\n{offsite}',
+                      repository_settings='pack_size = "1MiB"')
+    made.program.run("init", "--repository", "offsite")
+    push = f"{made.program.path} --config {made.program.config} wal push --source shop %p"
+    server.configure({"archive_command": push})
+    server.execute("""CREATE TABLE ledger AS
+                      SELECT i, 0 AS round, md5(random()::text) AS text FROM generate_series(1, 20000) AS i""")
+    return made
+
+
+def back_up(scene, number, **options):
+    scene.server.execute(f"UPDATE ledger SET round = {number} WHERE i <= 100")
+    return scene.backup(**options)["id"]
+
+
+def archive_all(scene):
+    wanted = scene.server.switch_wal()
+    eventually(lambda: any(path.name.startswith(wanted) for path in segments_in(scene.repository)),
+               f"{wanted} to be archived")
+
+
+def copy(scene, *arguments, code=0):
+    result = scene.program.json("copy", "--from", "main", "--to", "offsite", *arguments, code=code)
+    (one,) = result["copies"]
+    return one
+
+
+def offsite(scene):
+    return scene.workplace.path / "offsite"
+
+
+def packs(folder):
+    return {path.name for path in (folder / "packs").rglob("*") if path.is_file()}
+
+
+def listed(scene, repository):
+    return [backup["id"] for backup in scene.program.json("--repository", repository, "list", "shop")]
+
+
+def ledger(server):
+    return server.rows("SELECT i, round, text FROM ledger ORDER BY i")
+
+
+def recovered(postgres_on, folder):
+    server = postgres_on(15, folder).start()
+    server.wait_until_promoted()
+    return server
+
+
+def test_a_copy_restores_alone_to_the_latest_moment(scene, postgres_on):
+    ids = [back_up(scene, 1), back_up(scene, 2)]
+    scene.server.execute("UPDATE ledger SET round = 3 WHERE i > 19900")
+    archive_all(scene)
+    dry = copy(scene, "--dry-run")
+    assert dry["copied"] == ids and dry["wal_files"] > 0 and packs(offsite(scene)) == set()
+    done = copy(scene)
+    assert done["copied"] == ids and done["failures"] == []
+    assert listed(scene, "offsite") == ids
+    assert packs(offsite(scene)) & packs(scene.repository) == set()
+    assert scene.program.json("--repository", "offsite", "verify", "--level", "data")["damages"] == []
+
+    again = copy(scene)
+    assert (again["copied"], again["packs"], again["bytes_stored"], again["wal_files"], again["wal_bytes"]) == ([], 0, 0, 0, 0)
+    assert again["there"] == ids
+
+    wanted = ledger(scene.server)
+    scene.server.stop()
+    shutil.rmtree(scene.repository)
+    (scene.workplace.path / "main.key").unlink()
+    to = scene.new_folder()
+    scene.program.run("--repository", "offsite", "restore", "shop", "--to", to)
+    assert ledger(recovered(postgres_on, to)) == wanted
+
+
+def test_a_copy_of_a_later_backup_costs_what_changed(scene):
+    back_up(scene, 1)
+    first = copy(scene)
+    second_id = back_up(scene, 2)
+    second = copy(scene)
+    assert second["copied"] == [second_id]
+    assert second["bytes_stored"] * 4 < first["bytes_stored"]
+    # A backup that its source stored wholly anew shares nothing, and is whole all the same.
+    scene.backup("--full")
+    copy(scene)
+    assert scene.program.json("--repository", "offsite", "verify", "--level", "data")["damages"] == []
+    # And back again: to a repository that has lost all.
+    shutil.rmtree(scene.repository)
+    (scene.workplace.path / "main.key").unlink()
+    scene.program.run("init")
+    scene.program.run("copy", "--from", "offsite", "--to", "main")
+    assert listed(scene, "main") == listed(scene, "offsite")
+    assert scene.verify()["damages"] == []
+
+
+def test_a_damaged_pack_keeps_its_backups_from_being_copied_and_no_others(scene):
+    first = back_up(scene, 1)
+    of_first = packs(scene.repository)
+    second = scene.backup("--full")["id"]
+    victim = max((path for path in (scene.repository / "packs").rglob("*") if path.name in of_first),
+                 key=lambda path: path.stat().st_size)
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.chmod(0o600)
+    victim.write_bytes(content)
+    done = copy(scene, code=6)
+    assert done["copied"] == [second]
+    (failure,) = done["failures"]
+    assert failure["what"] == f"backup {first}" and failure["kind"] == "corrupt" and victim.name in failure["problem"]
+    assert listed(scene, "offsite") == [second]
+    assert first in scene.program.run("copy", "--from", "main", "--to", "offsite", code=6).err
+
+
+def test_what_cannot_be_copied_is_refused(scene):
+    back_up(scene, 1)
+    refused(scene, "copy", "--from", "main", "--to", "main", code=4, says="the same repository")
+    refused(scene, "copy", "--from", "main", code=2, says="go together")
+    refused(scene, "copy", code=2, says="no copies are configured")
+    refused(scene, "copy", "--from", "main", "--to", "nowhere", code=2, says="nowhere")
+    refused(scene, "copy", "--from", "main", "--to", "offsite", "shop/19990101T000000Z-0000", code=3, says="no backup")
+    refused(scene, "--repository", "main", "copy", code=2, says="--repository")
+
+
+def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplace, holdfast, postgres, postgres_on):
+    server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
+    scene = new_scene(workplace, holdfast, server, copies='copies = [{ repository = "offsite" }]')
+    first = back_up(scene, 1)
+    assert listed(scene, "offsite") == [first]
+    aside = workplace.path / "aside"
+    offsite(scene).rename(aside)
+    result = scene.program.run("--json", "backup", "shop", code=1)
+    second = result.json()["id"]
+    assert "copy in offsite is not complete" in result.err and "error" in result.json()["copies"][0]
+    assert scene.backups() == [first, second]
+    aside.rename(offsite(scene))
+    server.execute("UPDATE ledger SET round = 7 WHERE i > 19900")
+    archive_all(scene)
+    assert second in scene.program.run("copy").out
+    wanted = ledger(server)
+    server.stop()
+
+    # A segment is damaged: recovery gets it from the copy.
+    segment = segments_in(scene.repository)[1]
+    whole = segment.read_bytes()
+    segment.chmod(0o600)
+    segment.write_bytes(whole[:-1000])
+    name = segment.name.split(".")[0]
+    fetched = run(scene.program.path, "--config", scene.program.config, "wal", "fetch", "--source", "shop", name,
+                  "pg_wal/FETCHED", cwd=server.data)
+    assert "taken from the copy in offsite" in fetched.err
+    original = server.data / "pg_wal" / name
+    assert not original.exists() or (server.data / "pg_wal" / "FETCHED").read_bytes() == original.read_bytes()
+    segment.write_bytes(whole)
+
+    # A pack is gone.
+    victim = max((path for path in (scene.repository / "packs").rglob("*") if path.is_file()),
+                 key=lambda path: path.stat().st_size)
+    victim.unlink()
+    to = scene.new_folder()
+    result = scene.program.run("--json", "restore", "shop", "--to", to, code=1)
+    assert result.json()["repository"] == "offsite"
+    assert victim.name[:32] in result.err and "trying its copy in offsite" in result.err
+    restored = recovered(postgres_on, to)
+    assert ledger(restored) == wanted
+    restored.stop()
+
+    # All of the repository is gone.
+    shutil.rmtree(scene.repository)
+    to = scene.new_folder()
+    result = scene.program.run("restore", "shop", "--to", to, code=1)
+    assert "from the copy in offsite" in result.err
+    assert ledger(recovered(postgres_on, to)) == wanted
