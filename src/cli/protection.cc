@@ -19,6 +19,11 @@ class Judge {
     JudgeNewest();
     if (IsCluster() || facts_.usable_clusters > 0 || !facts_.without_wal.empty()) JudgeWal();
     if (IsCluster()) JudgeServer();
+    for (const CopyFacts& copy : facts_.copies) JudgeCopy(copy);
+    return std::move(reasons_);
+  }
+  std::vector<Reason> RunForCopies() {
+    for (const CopyFacts& copy : facts_.copies) JudgeCopy(copy);
     return std::move(reasons_);
   }
 
@@ -97,6 +102,24 @@ class Judge {
       Attention(problem, "see holdfast wal status " + facts_.source);
   }
 
+  void JudgeCopy(const CopyFacts& copy) {
+    const std::string hint = fmt::format("bring it up to date: holdfast copy {}", facts_.source);
+    if (!copy.problem.empty())
+      return Attention(
+          fmt::format("the copy in {} cannot be read: {}", copy.repository, copy.problem),
+          fmt::format("holdfast check --repository {} says what is wrong", copy.repository));
+    for (const std::string& id : copy.damaged)
+      Attention(fmt::format("backup {} cannot be read in the copy in {}", id, copy.repository),
+                fmt::format("look closer: holdfast verify {} --repository {}", facts_.source,
+                            copy.repository));
+    if (copy.backups == 0)
+      return Attention(fmt::format("the copy in {} holds no backup", copy.repository), hint);
+    if (facts_.newest && copy.newest->id != facts_.newest->id)
+      Attention(fmt::format("the copy in {} lacks the newest backup, {}", copy.repository,
+                            facts_.newest->id),
+                hint);
+  }
+
   void JudgeServer() {
     if (!facts_.server_problem.empty())
       Attention("what is at risk is unknown: " + facts_.server_problem,
@@ -152,6 +175,8 @@ std::string_view ProtectionName(Protection protection) {
 }
 
 std::vector<Reason> JudgeProtection(const SourceFacts& facts) { return Judge(facts).Run(); }
+
+std::vector<Reason> JudgeCopies(const SourceFacts& facts) { return Judge(facts).RunForCopies(); }
 
 Protection WorstOf(const std::vector<Reason>& reasons) {
   Protection worst = Protection::kProtected;

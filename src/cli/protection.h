@@ -44,6 +44,16 @@ struct ReceiverFacts {
   std::optional<base::Time> last_received{};
 };
 
+// One of the repositories that are to hold a copy.
+struct CopyFacts {
+  std::string repository;
+  std::string problem{};  // why it cannot be read; then nothing else is known
+  std::size_t backups = 0;
+  std::optional<NewestBackup> newest{};
+  std::optional<pg::Lsn> wal_end{};
+  std::vector<std::string> damaged{};  // backups there that cannot be read
+};
+
 struct SourceFacts {
   std::string source;
   // Null for a source that only the repository knows (any more): nothing more is expected of it.
@@ -71,9 +81,12 @@ struct SourceFacts {
   std::string slot_problem{};
   std::optional<AtRisk> at_risk{};  // empty: unknown
   std::optional<ReceiverFacts> receiver{};
+  std::vector<CopyFacts> copies{};
 };
 
 std::vector<Reason> JudgeProtection(const SourceFacts& facts);
+// Of the copies alone: also where the source's own repository cannot be read.
+std::vector<Reason> JudgeCopies(const SourceFacts& facts);
 Protection WorstOf(const std::vector<Reason>& reasons);
 
 // An idle server is not late: without newer WAL nothing is at risk, however long ago the last

@@ -50,6 +50,26 @@ TEST_F(AProtectedSource, StaysProtectedWhileSomeWalIsUnderWay) {
   EXPECT_EQ(Judged(), Protection::kProtected);
 }
 
+TEST_F(AProtectedSource, StaysSoWithACopyThatHasItsNewestBackup) {
+  facts.copies = {{.repository = "offsite", .backups = 1, .newest = facts.newest}};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenACopyLacksTheNewestBackup) {
+  facts.copies = {{.repository = "offsite", .backups = 1, .newest = facts.newest}};
+  facts.copies[0].newest->id = "shop/w";
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  EXPECT_THAT(Text(), HasSubstr("offsite lacks the newest backup, shop/x"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenACopyIsEmptyOrCannotBeRead) {
+  facts.copies = {{.repository = "offsite"}};
+  EXPECT_THAT(Text(), HasSubstr("offsite holds no backup"));
+  facts.copies = {{.repository = "offsite", .problem = "no route"}};
+  EXPECT_THAT(Text(), HasSubstr("offsite cannot be read: no route"));
+  EXPECT_EQ(JudgeCopies(facts).size(), 1U);
+}
+
 TEST_F(AProtectedSource, IsUnprotectedWithoutAnyBackup) {
   facts.backups = 0;
   facts.usable_clusters = 0;

@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "catalog/cluster_facts.h"
+#include "cli/copies_status.h"
 #include "cli/open_repository.h"
 #include "cli/receiver_file.h"
 #include "cli/server_position.h"
@@ -58,6 +59,7 @@ class Gathering {
     AskServer();
     ReadArchive(repository);
     facts_.at_risk = Risk();
+    ReadCopies();
     status_.reasons.insert(status_.reasons.end(), reasons_.begin(), reasons_.end());
     for (Reason& reason : JudgeProtection(facts_)) status_.reasons.push_back(std::move(reason));
     status_.protection = WorstOf(status_.reasons);
@@ -198,6 +200,12 @@ class Gathering {
     NoteCurrentWindow(report.system, timeline);
   }
 
+  void ReadCopies() {
+    if (configured_ == nullptr) return;
+    facts_.copies = GatherCopies(session_, *configured_);
+    status_.places = PlacesThatHold(session_, *configured_, facts_.backups > 0, facts_.copies);
+  }
+
   // The cluster whose latest moment matters.
   pg::SystemIdentifier CurrentSystem(pg::SystemIdentifier otherwise) const {
     if (server_) return server_->system;
@@ -288,6 +296,16 @@ class Gathering {
   std::optional<base::Time> last_stored_;
 };
 
+// The source's own repository is out of reach: then the copies matter most.
+void AddCopiesAlone(Session& session, SourceStatus& status) {
+  const config::Source* configured = Configured(session, status.source);
+  if (configured == nullptr || configured->copies.empty()) return;
+  status.facts.now = session.clock().Now();
+  status.facts.copies = GatherCopies(session, *configured);
+  status.places = PlacesThatHold(session, *configured, false, status.facts.copies);
+  for (Reason& reason : JudgeCopies(status.facts)) status.reasons.push_back(std::move(reason));
+}
+
 }  // namespace
 
 SourceStatus StatusOf(Session& session, const std::string& source) {
@@ -301,6 +319,7 @@ SourceStatus StatusOf(Session& session, const std::string& source) {
                               error.hints().empty()
                                   ? fmt::format("holdfast check {} says what is wrong", source)
                                   : error.hints().front()});
+    AddCopiesAlone(session, status);
     return status;
   }
 }

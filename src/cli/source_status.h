@@ -8,6 +8,7 @@
 
 #include "cli/protection.h"
 #include "cli/session.h"
+#include "cli/three_two_one.h"
 #include "pg/lsn.h"
 
 namespace holdfast::cli {
@@ -25,7 +26,8 @@ struct SourceStatus {
   Protection protection = Protection::kUnknown;
   SourceFacts facts{};
   std::vector<ShownWindow> windows{};
-  nlohmann::json receiver{};  // null: there never was one on this host
+  std::vector<HeldPlace> places{};  // of a configured source: what holds its data
+  nlohmann::json receiver{};        // null: there never was one on this host
 };
 
 // What goes wrong is in the result: a repository that cannot be opened makes it kUnknown, a server

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -81,6 +82,35 @@ nlohmann::json NewestJson(Session& session, const SourceFacts& facts) {
           {"age_seconds", std::chrono::duration_cast<std::chrono::seconds>(age).count()}};
 }
 
+nlohmann::json CopyJson(Session& session, const CopyFacts& copy, base::Time now) {
+  nlohmann::json newest;
+  if (copy.newest)
+    newest = {
+        {"id", copy.newest->id},
+        {"finished_at", session.TimeText(copy.newest->finished)},
+        {"age_seconds",
+         std::chrono::duration_cast<std::chrono::seconds>(now - copy.newest->finished).count()}};
+  return {{"repository", copy.repository},
+          {"problem", copy.problem.empty() ? nlohmann::json() : nlohmann::json(copy.problem)},
+          {"backups", copy.backups},
+          {"newest_backup", std::move(newest)},
+          {"wal_to_lsn",
+           copy.wal_end ? nlohmann::json(pg::FormatLsn(*copy.wal_end)) : nlohmann::json()}};
+}
+
+// Null for a source that is not configured: nobody knows where it should be.
+nlohmann::json ThreeTwoOneJson(const SourceStatus& status) {
+  if (status.places.empty()) return nullptr;
+  const ThreeTwoOne count = CountCopies(status.places);
+  nlohmann::json places = nlohmann::json::array();
+  for (const HeldPlace& place : status.places) places.push_back(place.name);
+  return {{"holds", count.holds()},
+          {"copies", count.copies},
+          {"media", count.media},
+          {"elsewhere", count.elsewhere},
+          {"places", std::move(places)}};
+}
+
 nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
   nlohmann::json reasons = nlohmann::json::array();
   for (const Reason& reason : status.reasons)
@@ -90,11 +120,20 @@ nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
   nlohmann::json damaged = nlohmann::json::array();
   for (const SourceFacts::Damaged& backup : status.facts.damaged)
     damaged.push_back({{"id", backup.id}, {"error", backup.text}});
-  return {{"source", status.source},         {"state", ProtectionName(status.protection)},
-          {"reasons", std::move(reasons)},   {"newest_backup", NewestJson(session, status.facts)},
-          {"backups", status.facts.backups}, {"damaged_backups", std::move(damaged)},
-          {"windows", std::move(windows)},   {"at_risk", RiskJson(status.facts.at_risk)},
-          {"receiver", status.receiver}};
+  nlohmann::json copies = nlohmann::json::array();
+  for (const CopyFacts& copy : status.facts.copies)
+    copies.push_back(CopyJson(session, copy, status.facts.now));
+  return {{"source", status.source},
+          {"state", ProtectionName(status.protection)},
+          {"reasons", std::move(reasons)},
+          {"newest_backup", NewestJson(session, status.facts)},
+          {"backups", status.facts.backups},
+          {"damaged_backups", std::move(damaged)},
+          {"windows", std::move(windows)},
+          {"at_risk", RiskJson(status.facts.at_risk)},
+          {"receiver", status.receiver},
+          {"copies", std::move(copies)},
+          {"three_two_one", ThreeTwoOneJson(status)}};
 }
 
 class People {
@@ -113,6 +152,8 @@ class People {
     if (facts.server_asked) Line("at risk", RiskText());
     if (!status_.receiver.is_null())
       Line("receiver", status_.receiver.value("running", false) ? "running" : "not running");
+    for (const CopyFacts& copy : facts.copies) Line("copy in " + copy.repository, CopyText(copy));
+    if (!status_.places.empty()) Line("copies", PlacesText());
     for (const Reason& reason : status_.reasons) {
       Line(ProtectionName(reason.severity), reason.text);
       Line("", "hint: " + reason.hint);
@@ -140,6 +181,21 @@ class People {
                     pg::FormatLsn(first.from), pg::FormatLsn(end)));
     for (const wal::Gap& gap : shown.window.gaps)
       Line("gap", "missing: " + gap.ToString(shown.segment_size));
+  }
+
+  std::string CopyText(const CopyFacts& copy) const {
+    if (!copy.problem.empty()) return "unknown";
+    if (!copy.newest) return "no backup";
+    return fmt::format("{}, {} old; {} in all{}", copy.newest->id,
+                       Age(status_.facts.now - copy.newest->finished), copy.backups,
+                       copy.wal_end ? "; WAL up to " + pg::FormatLsn(*copy.wal_end) : "");
+  }
+
+  std::string PlacesText() const {
+    std::vector<std::string> names;
+    for (const HeldPlace& place : status_.places) names.push_back(place.name);
+    return fmt::format("{} ({}); {}", names.size(), fmt::join(names, ", "),
+                       ToText(CountCopies(status_.places)));
   }
 
   std::string RiskText() const {

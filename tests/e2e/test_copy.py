@@ -151,6 +151,9 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     assert listed(scene, "offsite") == [first]
     aside = workplace.path / "aside"
     offsite(scene).rename(aside)
+    (source,) = scene.program.json("status", code=1)["sources"]
+    assert source["copies"][0]["problem"]
+    assert source["three_two_one"]["places"] == ["the server", "main"]
     result = scene.program.run("--json", "backup", "shop", code=1)
     second = result.json()["id"]
     assert "copy in offsite is not complete" in result.err and "error" in result.json()["copies"][0]
@@ -158,16 +161,25 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     aside.rename(offsite(scene))
     server.execute("UPDATE ledger SET round = 7 WHERE i > 19900")
     archive_all(scene)
+    said = scene.program.run("status", code=1).out
+    assert f"the copy in offsite lacks the newest backup, {second}" in said
     assert second in scene.program.run("copy").out
+    (source,) = scene.program.json("status", code=1)["sources"]
+    (there,) = source["copies"]
+    assert there["newest_backup"]["id"] == second and there["backups"] == 2 and there["wal_to_lsn"]
+    # Directories on one machine: three copies, and none elsewhere.
+    assert source["three_two_one"]["places"] == ["the server", "main", "offsite"]
+    assert not source["three_two_one"]["holds"] and not source["three_two_one"]["elsewhere"]
     wanted = ledger(server)
     server.stop()
 
     # A segment is damaged: recovery gets it from the copy.
-    segment = segments_in(scene.repository)[1]
+    name = segments_in(offsite(scene))[1].name.split(".")[0]
+    segment = max((path for path in segments_in(scene.repository) if path.name.startswith(name)),
+                  key=lambda path: path.stat().st_size)  # beside it may lie its backup history file
     whole = segment.read_bytes()
     segment.chmod(0o600)
     segment.write_bytes(whole[:-1000])
-    name = segment.name.split(".")[0]
     fetched = run(scene.program.path, "--config", scene.program.config, "wal", "fetch", "--source", "shop", name,
                   "pg_wal/FETCHED", cwd=server.data)
     assert "taken from the copy in offsite" in fetched.err

@@ -1,0 +1,109 @@
+#include "cli/copies_status.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "catalog/cluster_facts.h"
+#include "cli/open_repository.h"
+#include "repo/snapshot.h"
+#include "storage/s3_url.h"
+#include "wal/archive.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr std::string_view kFileScheme = "file://";
+
+std::string FileSystemOf(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return path;
+  return fmt::format("file system {}", status.st_dev);
+}
+
+bool IsThisMachine(std::string_view endpoint) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (endpoint.starts_with(scheme)) endpoint.remove_prefix(scheme.size());
+  }
+  return endpoint.starts_with("localhost") || endpoint.starts_with("127.") ||
+         endpoint.starts_with("[::1]");
+}
+
+HeldPlace PlaceOf(const config::Repository& repository) {
+  if (repository.url.starts_with(storage::kS3Scheme)) {
+    const std::string& endpoint = repository.s3.endpoint;
+    return {.name = repository.name,
+            .medium = endpoint.empty() ? "Amazon S3 " + repository.s3.region : endpoint,
+            .elsewhere = !IsThisMachine(endpoint)};
+  }
+  const std::string path = repository.url.starts_with(kFileScheme)
+                               ? repository.url.substr(kFileScheme.size())
+                               : repository.url;
+  return {.name = repository.name, .medium = FileSystemOf(path)};
+}
+
+// Of the timeline that the source itself was last seen on, else the newest.
+std::optional<pg::Lsn> EndOfWal(const repo::Repository& repository, const std::string& source,
+                                pg::SystemIdentifier system) {
+  wal::Archive archive(repository, source);
+  const wal::Inventory inventory = archive.Take(system);
+  if (inventory.ranges.empty()) return std::nullopt;
+  const pg::TimelineId timeline =
+      archive.RecordedTimeline(system).value_or(inventory.ranges.back().timeline);
+  std::optional<pg::Lsn> end;
+  for (const wal::WalRange& range : inventory.ranges) {
+    if (range.timeline == timeline) end = std::max(end.value_or(range.end), range.end);
+  }
+  return end;
+}
+
+void ReadCopy(Session& session, const config::Source& source, CopyFacts& copy) {
+  const repo::Repository repository =
+      OpenRepository(session, session.config().RepositoryNamed(copy.repository));
+  const auto damaged = [&](const repo::BackupId& id, const base::Error&) {
+    copy.damaged.push_back(id.ToString());
+  };
+  const std::vector<repo::Snapshot> backups = repo::ReadSnapshots(repository, source.name, damaged);
+  copy.backups = backups.size();
+  if (backups.empty()) return;
+  copy.newest = NewestBackup{.id = backups.back().id.ToString(),
+                             .kind = backups.back().facts.kind,
+                             .finished = backups.back().facts.finished,
+                             .size = backups.back().facts.tree.total_size};
+  const auto& log = backups.back().facts.log;
+  if (log) copy.wal_end = EndOfWal(repository, source.name, pg::SystemIdentifier(log->system));
+}
+
+}  // namespace
+
+std::vector<CopyFacts> GatherCopies(Session& session, const config::Source& source) {
+  std::vector<CopyFacts> copies;
+  for (const config::Copy& configured : source.copies) {
+    CopyFacts copy{.repository = configured.repository};
+    try {
+      ReadCopy(session, source, copy);
+    } catch (const base::Error& error) {
+      if (error.kind() == base::ErrorKind::kCancelled) throw;
+      copy.problem = error.message();
+    }
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
+std::vector<HeldPlace> PlacesThatHold(Session& session, const config::Source& source,
+                                      bool own_holds, const std::vector<CopyFacts>& copies) {
+  std::vector<HeldPlace> places = {{.name = "the server",
+                                    .medium = source.data_directory
+                                                  ? FileSystemOf(source.data_directory->string())
+                                                  : "the server"}};
+  if (own_holds) places.push_back(PlaceOf(session.config().RepositoryNamed(source.repository)));
+  for (const CopyFacts& copy : copies) {
+    if (copy.problem.empty() && copy.backups > 0)
+      places.push_back(PlaceOf(session.config().RepositoryNamed(copy.repository)));
+  }
+  return places;
+}
+
+}  // namespace holdfast::cli
