@@ -63,10 +63,9 @@ class Copying {
         pairs_(from_frames_, to_frames_, writer_) {}
 
   CopiedBackup Run(const std::stop_token& stop) {
-    context_.notes.ForEach(
-        [&](const repo::PackId& from, const repo::PackId& to) { pairs_.Offer(from, to); });
     const repo::TreeRoot& tree = backup_.facts.tree;
-    const std::vector<repo::PackId> packs = PacksToCopy(sides_, pairs_, tree, shared_, stop);
+    const std::vector<repo::PackId> packs =
+        PacksToCopy(sides_, context_.notes, pairs_, tree, shared_, stop);
     CopyPacks(packs, stop);
     repo::SnapshotDraft draft = backup_.facts;
     draft.tree = CopyTree(sides_, writer_, pairs_, tree, shared_, stop);

@@ -168,7 +168,7 @@ class Run {
       shared_.insert_or_assign(backup.id, SharedBackup{.from = backup, .to = *same});
     }
     for (const repo::Snapshot& backup : plan_.backups) CopyOne(backup, stop);
-    if (result_.failures.empty()) notes_.Clear();
+    if (result_.failures.empty()) notes_.Forget();
     return std::move(result_);
   }
 

@@ -3,8 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <exception>
+#include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -21,26 +22,16 @@ constexpr std::size_t kPairLength = 2 * kIdDigits + 1;
 CopyNotes::CopyNotes(const repo::Repository& from, const repo::Repository& to,
                      std::optional<base::Path> path, base::Reporter& report)
     : from_(from), to_(to), report_(report) {
-  path_.With([&](auto& own) { own = std::move(path); });
+  state_.With([&](State& state) {
+    if (path) state.pairs = Read(*path);
+    state.path = std::move(path);
+  });
 }
 
-std::string CopyNotes::SealOf(std::string_view pair) const {
-  const std::string text = fmt::format("{} {}", from_.id(), pair);
-  return base::ToHex(to_.keyring().ContentDigest(kPurpose, base::AsBytes(text)));
-}
-
-// They only save work: what keeps them from being kept does not stop the copy.
-void CopyNotes::GiveUp(const std::exception& error) {
-  path_.With([](auto& path) { path.reset(); });
-  report_.Warn(fmt::format("if this copy is interrupted, the next one sends again what it sent: {}",
-                           error.what()));
-}
-
-void CopyNotes::ForEach(
-    const std::function<void(const repo::PackId& from, const repo::PackId& to)>& visit) const {
-  const std::optional<base::Path> path = path_.With([](const auto& own) { return own; });
-  const std::optional<base::Bytes> bytes = path ? base::ReadFileIfExists(*path) : std::nullopt;
-  if (!bytes) return;
+CopyNotes::Pairs CopyNotes::Read(const base::Path& path) const {
+  Pairs pairs;
+  const std::optional<base::Bytes> bytes = base::ReadFileIfExists(path);
+  if (!bytes) return pairs;
   std::string_view rest = base::AsText(*bytes);
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -48,32 +39,54 @@ void CopyNotes::ForEach(
     if (line.size() <= kPairLength || line[kPairLength] != ' ') continue;
     const std::string_view pair = line.substr(0, kPairLength);
     if (line.substr(kPairLength + 1) != SealOf(pair)) continue;
-    visit(repo::PackId::FromHex(pair.substr(0, kIdDigits)),
-          repo::PackId::FromHex(pair.substr(kIdDigits + 1)));
+    pairs.insert_or_assign(repo::PackId::FromHex(pair.substr(0, kIdDigits)),
+                           repo::PackId::FromHex(pair.substr(kIdDigits + 1)));
   }
+  return pairs;
 }
 
+std::string CopyNotes::SealOf(std::string_view pair) const {
+  const std::string text = fmt::format("{} {}", from_.id(), pair);
+  return base::ToHex(to_.keyring().ContentDigest(kPurpose, base::AsBytes(text)));
+}
+
+std::optional<repo::PackId> CopyNotes::Find(const repo::PackId& from) const {
+  return state_.With([&](const State& state) -> std::optional<repo::PackId> {
+    const auto found = state.pairs.find(from);
+    return found == state.pairs.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
+void CopyNotes::Append(const base::Path& path, std::string_view line) const {
+  base::MakeDirectories(path.parent_path());
+  base::File file = base::File::Open(path, O_WRONLY | O_CREAT | O_APPEND);
+  file.Append(base::AsBytes(line));
+  file.Close();
+}
+
+// They only save work: what keeps them from being kept does not stop the copy.
 void CopyNotes::Add(const repo::PackId& from, const repo::PackId& to) {
   const std::string pair = fmt::format("{} {}", from.ToHex(), to.ToHex());
   // Begins with a line end, so that it does not continue a line that was torn.
   const std::string line = fmt::format("\n{} {}\n", pair, SealOf(pair));
-  try {
-    path_.With([&](const auto& path) {
-      if (!path) return;
-      base::MakeDirectories(path->parent_path());
-      base::File file = base::File::Open(*path, O_WRONLY | O_CREAT | O_APPEND);
-      file.Append(base::AsBytes(line));
-      file.Close();
-    });
-  } catch (const std::exception& error) {
-    GiveUp(error);
-  }
+  state_.With([&](State& state) {
+    state.pairs.insert_or_assign(from, to);
+    if (!state.path) return;
+    try {
+      Append(*state.path, line);
+    } catch (const base::Error& error) {
+      state.path.reset();
+      report_.Warn(
+          fmt::format("if this copy is interrupted, the next one sends again what it sent: {}",
+                      error.message()));
+    }
+  });
 }
 
-void CopyNotes::Clear() {
-  path_.With([](const auto& path) {
+void CopyNotes::Forget() {
+  state_.With([](const State& state) {
     std::error_code ignored;
-    if (path) std::filesystem::remove(*path, ignored);
+    if (state.path) std::filesystem::remove(*state.path, ignored);
   });
 }
 

@@ -68,13 +68,37 @@ TEST_F(CopyTest, StoresOfALaterBackupOnlyWhatChanged) {
   const CopyResult second = Copy();
   EXPECT_THAT(second.copied, ElementsAre(Id(2)));
   EXPECT_EQ(second.packs, 1U);
-  EXPECT_LT(second.bytes_stored * 4, first.bytes_stored);
+  EXPECT_LT(second.bytes_stored * 3, first.bytes_stored);
   EXPECT_EQ(WholeBackups(), 2U);
   // And as much when both are copied at once, or the second by name.
   repo::TestRepository other;
   const CopyPlan plan = PlanCopy(from.sound(), other.sound(), "shop", {});
   const CopyResult both = ExecuteCopy(from.sound(), other.sound(), plan, {}, report, {});
   EXPECT_EQ(both.packs, first.packs + second.packs);
+}
+
+TEST_F(CopyTest, CopiesManyPacksAtATime) {
+  for (int number = 1; number <= 8; ++number) BackUp(number, true);
+  const CopyPlan plan = PlanCopy(from.repository(), to.repository(), "shop", {});
+  const CopyResult result = ExecuteCopy(from.repository(), to.repository(), plan,
+                                        {.jobs = 4, .notes = notes.path() / "n"}, report, {});
+  EXPECT_EQ(result.copied.size(), 8U);
+  EXPECT_EQ(WholeBackups(), 8U);
+}
+
+TEST_F(CopyTest, EndsWhenItIsAskedToAndGoesOnLater) {
+  BackUp(1);
+  std::stop_source stop;
+  stop.request_stop();
+  const CopyPlan plan = PlanCopy(from.repository(), to.repository(), "shop", {});
+  try {
+    (void)ExecuteCopy(from.repository(), to.repository(), plan, {}, report, stop.get_token());
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kCancelled);
+  }
+  EXPECT_EQ(WholeBackups(), 0U);
+  EXPECT_EQ(Copy().copied.size(), 1U);
 }
 
 TEST_F(CopyTest, NeedsNoOlderBackupForANamedOne) {

@@ -22,29 +22,27 @@ using SharedPair = std::optional<SharedEntries::Pair>;
 // Gathers the packs of content, and pairs for them where the shared backup has some.
 class Gathering {
  public:
-  Gathering(const Sides& sides, PackPairs& pairs) : sides_(sides), pairs_(pairs) {}
+  Gathering(const Sides& sides, const CopyNotes& notes, PackPairs& pairs)
+      : sides_(sides), notes_(notes), pairs_(pairs) {}
 
   void Add(const repo::PagedContent& content, const SharedPair& shared) {
     for (std::size_t i = 0; i < content.parts.size(); ++i) {
       const repo::PageMap map = sides_.from_frames.Map(content.parts[i]);
-      const bool known = std::ranges::all_of(
-          map.packs, [&](const repo::PackId& pack) { return pairs_.Find(pack).has_value(); });
+      bool known = true;
+      for (const repo::PackId& pack : map.packs) known = IsKnown(pack) && known;
       const std::optional<SharedPart> part = PartOf(shared, i);
       if (!known && part) {
         (void)CanRead([&] {
           pairs_.Learn(sides_.from_frames.Map(*part->from), sides_.to_frames.Map(*part->to));
         });
       }
-      needed_.insert(map.packs.begin(), map.packs.end());
     }
   }
 
   void Add(const repo::ExtentContent& content, const SharedPair& shared) {
     bool known = true;
-    sides_.from_frames.ForEachExtent(content, [&](const repo::Extent& extent) {
-      known = known && pairs_.Find(extent.frame.pack);
-      needed_.insert(extent.frame.pack);
-    });
+    sides_.from_frames.ForEachExtent(
+        content, [&](const repo::Extent& extent) { known = IsKnown(extent.frame.pack) && known; });
     if (known || !shared) return;
     const auto* from = std::get_if<repo::ExtentContent>(&shared->from.content);
     const auto* to = std::get_if<repo::ExtentContent>(&shared->to.content);
@@ -62,7 +60,16 @@ class Gathering {
   }
 
  private:
+  // Counts the pack as needed.
+  bool IsKnown(const repo::PackId& pack) {
+    const bool is_new = needed_.insert(pack).second;
+    const auto noted = is_new ? notes_.Find(pack) : std::nullopt;
+    if (noted) pairs_.Offer(pack, *noted);
+    return pairs_.Find(pack).has_value();
+  }
+
   const Sides& sides_;
+  const CopyNotes& notes_;
   PackPairs& pairs_;
   std::set<repo::PackId> needed_;
 };
@@ -192,13 +199,13 @@ class Rewriting {
 
 }  // namespace
 
-std::vector<repo::PackId> PacksToCopy(const Sides& sides, PackPairs& pairs,
+std::vector<repo::PackId> PacksToCopy(const Sides& sides, const CopyNotes& notes, PackPairs& pairs,
                                       const repo::TreeRoot& tree,
                                       const std::optional<SharedBackup>& shared,
                                       const std::stop_token& stop) {
   repo::TreeReader reader(sides.from_frames, tree);
   SharedEntries beside(sides, shared);
-  Gathering gathering(sides, pairs);
+  Gathering gathering(sides, notes, pairs);
   while (const std::optional<repo::TreeEntry> entry = reader.Next()) {
     base::ThrowIfStopped(stop);
     const SharedPair pair = beside.Take(entry->path);

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "replicate/copy_notes.h"
 #include "replicate/pack_pairs.h"
 #include "replicate/sides.h"
 #include "repo/tree.h"
@@ -12,9 +13,9 @@
 
 namespace holdfast::replicate {
 
-// The packs of content that the tree needs and that have no pair yet, ascending. Learns pairs from
-// the backup that is in both, if there is one.
-std::vector<repo::PackId> PacksToCopy(const Sides& sides, PackPairs& pairs,
+// The packs of content that the tree needs and that have no pair yet, ascending. Finds pairs in the
+// notes, and learns them from the backup that is in both, if there is one.
+std::vector<repo::PackId> PacksToCopy(const Sides& sides, const CopyNotes& notes, PackPairs& pairs,
                                       const repo::TreeRoot& tree,
                                       const std::optional<SharedBackup>& shared,
                                       const std::stop_token& stop);

@@ -9,6 +9,7 @@
 
 #include "base/reporter.h"
 #include "replicate/copy.h"
+#include "repo/file_digest.h"
 #include "repo/testing/model_backup.h"
 #include "storage/testing/temporary_directory.h"
 
@@ -21,17 +22,17 @@ inline repo::BackupId Id(int number) {
 // Version 1 of everything; each further version changes a page and a small file.
 inline repo::Model ModelOf(std::uint32_t version) {
   repo::Model model;
-  for (std::uint32_t page = 0; page < 40; ++page) {
+  for (std::uint32_t page = 0; page < 24; ++page) {
     const bool changed = version > 1 && page == version;
     const base::Bytes content =
-        page == 30 ? base::Bytes(repo::kPageSize) : repo::ModelPage(page, changed ? version : 1);
+        page == 18 ? base::Bytes(repo::kPageSize) : repo::ModelPage(page, changed ? version : 1);
     auto& file = model.paged["base/1/100"];
     file.insert(file.end(), content.begin(), content.end());
   }
   model.plain["PG_VERSION"] = base::ToBytes("15\n");
   model.plain["empty"] = {};
   model.plain["global/1"] = base::Bytes(700, static_cast<std::uint8_t>(version));
-  model.plain["pg_xact/0000"] = base::Bytes(70'000, 5);
+  model.plain["pg_xact/0000"] = base::Bytes(30'000, 5);
   return model;
 }
 
@@ -68,8 +69,19 @@ class TwoRepositories : public testing::Test {
     for (const repo::Snapshot& backup : backups) {
       const int number = backup.id.name[14] - '0';
       EXPECT_EQ(repo::ReadModel(to.sound(), backup), models.at(number)) << backup.id.ToString();
+      ExpectDigestsOfTheTarget(backup);
     }
     return backups.size();
+  }
+
+  void ExpectDigestsOfTheTarget(const repo::Snapshot& backup) {
+    repo::FrameReader frames(to.sound());
+    repo::TreeReader tree(frames, backup.facts.tree);
+    while (const auto entry = tree.Next()) {
+      if (std::holds_alternative<repo::PagedContent>(entry->content)) continue;
+      EXPECT_EQ(entry->digest, repo::DigestOf(to.sound().keyring(), frames.Content(*entry)))
+          << entry->path;
+    }
   }
 
   repo::TestRepository from;
