@@ -54,12 +54,7 @@ replicate::CopyOptions OptionsOf(Session& session, const repo::Repository& from,
   options.notes =
       session.config().state_directory / "copy" / fmt::format("{}-{}.packs", from.id(), to.id());
   options.dry_run = request.dry_run;
-  const auto windows = LogWindows(session.config(), request.to->name);
-  const auto window = windows.find(request.source);
-  if (window == windows.end()) return options;
-  if (auto wants = SegmentsWithin(window->second, plan, TimelinesIn(from, request.source),
-                                  session.clock().Now()))
-    options.wants_segment = std::move(*wants);
+  options.wants_segment = SegmentsFor(session, from, request, plan);
   return options;
 }
 
@@ -81,6 +76,18 @@ CopyOutcome CopySource(Session& session, const repo::Repository& from, const rep
       replicate::ExecuteCopy(from, to, plan, OptionsOf(session, from, to, request, plan),
                              session.reporter(), session.stop());
   return outcome;
+}
+
+replicate::WantsSegment SegmentsFor(Session& session, const repo::Repository& from,
+                                    const CopyRequest& request, const replicate::CopyPlan& plan) {
+  const auto windows = LogWindows(session.config(), request.to->name);
+  const auto window = windows.find(request.source);
+  if (window != windows.end()) {
+    if (auto wants = SegmentsWithin(window->second, plan, TimelinesIn(from, request.source),
+                                    session.clock().Now()))
+      return std::move(*wants);
+  }
+  return replicate::SinceTheOldestBackup(plan);
 }
 
 ExitCode CodeOf(const replicate::CopyResult& result) {

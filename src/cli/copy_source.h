@@ -31,6 +31,10 @@ struct CopyOutcome {
 CopyOutcome CopySource(Session& session, const repo::Repository& from, const repo::Repository& to,
                        const CopyRequest& request);
 
+// Which WAL the target needs for the backups of the plan and those it has.
+replicate::WantsSegment SegmentsFor(Session& session, const repo::Repository& from,
+                                    const CopyRequest& request, const replicate::CopyPlan& plan);
+
 // Of all failures the one that weighs most.
 ExitCode CodeOf(const replicate::CopyResult& result);
 

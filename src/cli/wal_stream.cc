@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "cli/cluster_of_source.h"
 #include "cli/commands.h"
+#include "cli/copy_follower.h"
 #include "cli/open_repository.h"
 #include "cli/receiver_file.h"
 #include "cli/session.h"
@@ -40,7 +42,8 @@ wal::StreamOptions StreamOptionsOf(Session& session, const config::Source& sourc
 
 int Stream(Session& session, const Options& options) {
   const config::Source& source = ClusterNamed(session, options.source);
-  const repo::Repository repository = OpenRepository(session, ChooseRepository(session, &source));
+  const config::Repository& settings = ChooseRepository(session, &source);
+  const repo::Repository repository = OpenRepository(session, settings);
   wal::Archive archive(repository, source.name);
   ReceiverFile file(StreamStateFile(session, source.name), session.clock());
   wal::StreamOptions stream = StreamOptionsOf(session, source, options.method);
@@ -48,9 +51,17 @@ int Stream(Session& session, const Options& options) {
   base::MakeDirectories(stream.spool_directory);
   StatePublisher publisher([&](const wal::StreamState& state) { file.Write(state); },
                            session.reporter());
+  // Of what goes to another repository than the source's own there are no copies.
+  std::optional<CopyFollower> copies;
+  if (settings.name == session.config().RepositoryNamed(source.repository).name)
+    copies.emplace(session, settings, repository, source);
   wal::Stream(
       archive, stream, session.clock(), session.reporter(),
-      [&](const wal::StreamState& state) { publisher.Show(state); }, session.stop());
+      [&](const wal::StreamState& state) {
+        publisher.Show(state);
+        if (copies) copies->Show(state);
+      },
+      session.stop());
   // Being told to stop is how a receiver ends.
   return ToInt(ExitCode::kDone);
 }

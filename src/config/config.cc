@@ -342,6 +342,9 @@ void BindStreaming(Binder& binder, const Key& key, Source& source) {
   binder.Default(key / "tail_interval", IsInS3(binder, source.repository) ? "10s" : "1s");
   Set(source.tail_interval, binder.Duration(key / "tail_interval"));
   Set(source.wal_poll_interval, binder.Duration(key / "wal_poll_interval"));
+  Set(source.copy_interval, binder.Duration(key / "copy_interval"));
+  if (source.copy_interval < std::chrono::seconds(1))
+    binder.Wrong(key / "copy_interval", "at least 1s");
   if (source.wal_poll_interval < std::chrono::milliseconds(10))
     binder.Wrong(key / "wal_poll_interval", "at least 10ms");
   if (source.spool_max < 64 * base::kMiB)

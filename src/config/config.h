@@ -118,6 +118,7 @@ struct Source {
   std::uint64_t spool_max = base::kGiB;
   base::Duration tail_interval = std::chrono::seconds(1);
   base::Duration wal_poll_interval = std::chrono::seconds(1);
+  base::Duration copy_interval = std::chrono::seconds(30);  // of WAL that is streamed
   std::string volume;
   std::optional<base::Path> path;
   std::vector<Copy> copies;

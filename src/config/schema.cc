@@ -57,6 +57,7 @@ constexpr std::array kSchema = {
     KeySpec{"source.*.spool_max", kSize, kOpen, "1GiB"},
     KeySpec{"source.*.tail_interval", kDuration},
     KeySpec{"source.*.wal_poll_interval", kDuration, kOpen, "1s"},
+    KeySpec{"source.*.copy_interval", kDuration, kOpen, "30s"},
     KeySpec{"source.*.volume"},
     KeySpec{"source.*.path", kPath},
     KeySpec{"source.*.copies.#.repository"},

@@ -132,14 +132,6 @@ std::map<pg::SystemIdentifier, pg::Lsn> LogStarts(const CopyPlan& plan) {
   return starts;
 }
 
-WantsSegment SinceTheOldestBackup(const CopyPlan& plan) {
-  return [starts = LogStarts(plan)](pg::SystemIdentifier system, pg::TimelineId, pg::Lsn,
-                                    pg::Lsn end) {
-    const auto start = starts.find(system);
-    return start == starts.end() || start->second < end;
-  };
-}
-
 class Run {
  public:
   Run(const repo::Repository& from, const repo::Repository& to, const CopyPlan& plan,
@@ -267,6 +259,14 @@ CopyPlan PlanCopy(const repo::Repository& from, const repo::Repository& to,
                   const std::string& source, const std::vector<repo::BackupId>& only) {
   repo::CheckSourceName(source);
   return Planning(from, to, source).Run(only);
+}
+
+WantsSegment SinceTheOldestBackup(const CopyPlan& plan) {
+  return [starts = LogStarts(plan)](pg::SystemIdentifier system, pg::TimelineId, pg::Lsn,
+                                    pg::Lsn end) {
+    const auto start = starts.find(system);
+    return start == starts.end() || start->second < end;
+  };
 }
 
 CopyResult ExecuteCopy(const repo::Repository& from, const repo::Repository& to,

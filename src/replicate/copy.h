@@ -35,11 +35,14 @@ struct CopyPlan {
 CopyPlan PlanCopy(const repo::Repository& from, const repo::Repository& to,
                   const std::string& source, const std::vector<repo::BackupId>& only);
 
+// All WAL since the oldest backup that the target has or gets.
+WantsSegment SinceTheOldestBackup(const CopyPlan& plan);
+
 struct CopyOptions {
   int jobs = 2;  // packs at a time; each takes twice a pack's size of memory
   std::uint64_t pack_size = 32 * base::kMiB;  // of metadata; packs of content keep their size
   codec::CompressionOptions compression{};
-  WantsSegment wants_segment{};  // empty: all WAL since the oldest backup that the target will have
+  WantsSegment wants_segment{};       // empty: SinceTheOldestBackup
   std::optional<base::Path> notes{};  // see CopyNotes
   bool dry_run = false;
 };

@@ -26,10 +26,14 @@ constexpr std::string_view kDigestPurpose = "wal";
 // The files of one cluster by name, with the digests of their contents: more than one is a fork.
 using Files = std::map<std::string, std::vector<std::string>>;
 
-Files FilesOf(storage::Storage& storage, const std::string& prefix,
+// `after`: a segment's name, or empty.
+Files FilesOf(storage::Storage& storage, const std::string& prefix, const std::string& after,
               std::vector<std::string>* unknown) {
   Files files;
-  storage.List(prefix, "", [&](const storage::ObjectInfo& object) {
+  // '~' sorts behind all that can follow the segment's own name.
+  const std::string behind =
+      after.empty() ? "" : fmt::format("{}{}/{}~", prefix, after.substr(0, 8), after);
+  storage.List(prefix, behind, [&](const storage::ObjectInfo& object) {
     const std::string_view rest = std::string_view(object.name).substr(prefix.size());
     if (wal::ParseTimelineRecord(rest) || wal::ParseSegmentSize(rest)) return;
     if (auto file = wal::ParseFileObject(rest)) {
@@ -80,8 +84,11 @@ class ClusterLog {
     const std::string prefix = wal::WalPrefix(options.source, system);
     const std::string tail_prefix = wal::TailPrefix(options.source, system);
     std::vector<std::string> unknown;
-    from_files_ = FilesOf(from.storage(), prefix, &unknown);
-    to_files_ = FilesOf(to.storage(), prefix, nullptr);
+    if (const auto after = options.after.find(system); after != options.after.end()) {
+      newest_ = after->second;
+    }
+    from_files_ = FilesOf(from.storage(), prefix, newest_, &unknown);
+    to_files_ = FilesOf(to.storage(), prefix, newest_, nullptr);
     from_tails_ = TailsOf(from.storage(), tail_prefix);
     to_tails_ = TailsOf(to.storage(), tail_prefix);
     for (const std::string& object : unknown) {
@@ -109,6 +116,7 @@ class ClusterLog {
     }
     report.EndPhase();
     CopyTimelineRecord();
+    if (!newest_.empty()) result_.newest[system_] = newest_;
   }
 
  private:
@@ -129,11 +137,16 @@ class ClusterLog {
     return pg::WalFileKindOf(name).value_or(pg::WalFileKind::kBackupHistory);
   }
 
+  void NoteThere(const std::string& name) {
+    if (KindOf(name) == pg::WalFileKind::kSegment) newest_ = std::max(newest_, name);
+  }
+
   // Histories, which are small, and the newest segment of each timeline.
   void CompareWhatBothHave() {
     std::map<std::string, std::string> newest;
     for (const auto& [name, digests] : from_files_) {
       if (!to_files_.contains(name)) continue;
+      NoteThere(name);
       if (KindOf(name) == pg::WalFileKind::kHistory) Compare(name);
       if (KindOf(name) == pg::WalFileKind::kSegment) newest[name.substr(0, 8)] = name;
     }
@@ -185,6 +198,7 @@ class ClusterLog {
         ++result_.files;
         result_.bytes += contents->size();
       }
+      NoteThere(name);
       const auto tails = to_tails_.find(name);
       if (tails == to_tails_.end()) return;
       theirs_.DropTails(system_, tails->second.timeline, tails->second.start, *contents);
@@ -236,6 +250,7 @@ class ClusterLog {
   wal::Archive ours_;
   wal::Archive theirs_;
   const pg::SegmentSize size_;
+  std::string newest_;  // the segment with the highest name that both have
   Files from_files_;
   Files to_files_;
   Tails from_tails_;

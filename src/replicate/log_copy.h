@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -25,9 +26,14 @@ struct CopyFailure {
 using WantsSegment = std::function<bool(pg::SystemIdentifier system, pg::TimelineId timeline,
                                         pg::Lsn start, pg::Lsn end)>;
 
+// Of each cluster the name of a segment.
+using SegmentNames = std::map<pg::SystemIdentifier, std::string>;
+
 struct LogCopyOptions {
   std::string source;
   WantsSegment wants{};  // empty: all
+  // For who copies again and again: only what comes behind these is looked at.
+  SegmentNames after{};
   bool dry_run = false;
 };
 
@@ -35,6 +41,7 @@ struct LogCopyResult {
   std::uint64_t files = 0;  // segments, histories and what else a server archives
   std::uint64_t tails = 0;  // of open segments
   std::uint64_t bytes = 0;  // of their content
+  SegmentNames newest{};    // that both have now
   std::vector<CopyFailure> failures;
 };
 

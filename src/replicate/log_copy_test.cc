@@ -92,6 +92,20 @@ TEST_F(LogCopyTest, CopiesNothingASecondTime) {
   EXPECT_EQ(to.CountObjects(""), objects);
 }
 
+TEST_F(LogCopyTest, GoesOnBehindWhatBothHave) {
+  PutSegments(from.archive, 1, 2);
+  const LogCopyResult first = Copy();
+  EXPECT_EQ(first.newest, (SegmentNames{{kSystem, Name(1, 2)}}));
+  PutSegments(from.archive, 3, 4);
+  (void)from.archive.Put(kSystem, Name(2, 4), MakeSegment(2, 4));
+  (void)to.storage->Remove(ObjectOf(to, Name(1, 1)));  // lies before: not looked at
+  const LogCopyOptions options{.source = "shop", .after = first.newest};
+  const LogCopyResult next = CopyLog(from.repository, to.repository, options, report, {});
+  EXPECT_EQ(next.files, 3U);
+  EXPECT_EQ(next.newest, (SegmentNames{{kSystem, Name(2, 4)}}));
+  EXPECT_FALSE(to.archive.Contains(kSystem, Name(1, 1)));
+}
+
 TEST_F(LogCopyTest, FollowsAnOpenSegmentUntilItIsWhole) {
   PutSegments(from.archive, 1, 1);
   const base::Bytes second = MakeSegment(1, 2);

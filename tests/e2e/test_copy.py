@@ -1,10 +1,11 @@
 """Copies: backups and WAL go to a second repository with keys of its own, and come back when the first one is lost."""
 
 import shutil
+import signal
 
 import pytest
 from harness.process import eventually, run
-from harness.scene import make_scene, refused, segments_in
+from harness.scene import lsn, make_scene, refused, segments_in
 
 OFFSITE = """
 [repository.offsite]
@@ -132,6 +133,31 @@ def test_a_damaged_pack_keeps_its_backups_from_being_copied_and_no_others(scene)
     assert failure["what"] == f"backup {first}" and failure["kind"] == "corrupt" and victim.name in failure["problem"]
     assert listed(scene, "offsite") == [second]
     assert first in scene.program.run("copy", "--from", "main", "--to", "offsite", code=6).err
+
+
+def test_streamed_wal_goes_to_the_copy_too(workplace, holdfast, postgres, postgres_on):
+    server = postgres(15, wal_segment_mib=1)
+    scene = make_scene(workplace, holdfast, server, source_settings='copies = [{ repository = "offsite" }]\n'
+                       f'copy_interval = "1s"\n{OFFSITE.format(path=workplace.path)}')
+    scene.program.run("init", "--repository", "offsite")
+    receiver = scene.program.start("wal", "stream", "shop")
+    scene.backup()
+    server.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS i")
+    server.switch_wal()
+    server.execute("INSERT INTO kept VALUES (1001)")
+    position = lsn(server.value("SELECT pg_current_wal_flush_lsn()"))
+
+    def copied_up_to():
+        (source,) = scene.program.json("status", code=None)["sources"]
+        (there,) = source["copies"]
+        return lsn(there["wal_to_lsn"]) if there["wal_to_lsn"] else 0
+    eventually(lambda: copied_up_to() >= position, "the copy to follow")
+    receiver.stop(signal.SIGTERM)
+    server.stop()
+    shutil.rmtree(scene.repository)
+    to = scene.new_folder()
+    scene.program.run("restore", "shop", "--to", to, code=1)
+    assert recovered(postgres_on, to).value("SELECT max(i) FROM kept") == "1001"
 
 
 def test_what_cannot_be_copied_is_refused(scene):
