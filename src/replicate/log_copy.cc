@@ -174,8 +174,9 @@ class ClusterLog {
     for (const auto& [name, digests] : from_files_) {
       if (!to_files_.contains(name) && IsWanted(name)) missing.push_back(name);
     }
-    std::ranges::stable_partition(
-        missing, [](const std::string& name) { return KindOf(name) == pg::WalFileKind::kHistory; });
+    (void)std::stable_partition(missing.begin(), missing.end(), [](const std::string& name) {
+      return KindOf(name) == pg::WalFileKind::kHistory;
+    });
     return missing;
   }
 

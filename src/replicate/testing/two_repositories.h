@@ -29,6 +29,14 @@ inline repo::Model ModelOf(std::uint32_t version) {
     auto& file = model.paged["base/1/100"];
     file.insert(file.end(), content.begin(), content.end());
   }
+  // Of many runs, so that its map lies in a frame of its own.
+  auto& sparse = model.paged["base/1/200"];
+  sparse.resize(300 * std::size_t{repo::kPageSize});
+  for (std::size_t page = 0; page < 300; page += 2) {
+    const bool changed = version > 1 && page == 2 * std::size_t{version};
+    sparse[page * repo::kPageSize] =
+        static_cast<std::uint8_t>(changed ? 100 + version : 1 + page % 90);
+  }
   model.plain["PG_VERSION"] = base::ToBytes("15\n");
   model.plain["empty"] = {};
   model.plain["global/1"] = base::Bytes(700, static_cast<std::uint8_t>(version));
