@@ -70,7 +70,9 @@ class RepositoryCheck {
     std::optional<repo::Repository> repository;
     Try("key", "name the key that opens it: key_file, passphrase_file or passphrase_env", [&] {
       repository.emplace(OpenRepository(session_, settings_));
-      items_.push_back(Ok("key", "opens the repository"));
+      items_.push_back(Ok("key", repository->access() == repo::KeyAccess::kAddOnly
+                                     ? "may only add, and reads no content: a restore needs another"
+                                     : "opens the repository"));
     });
     if (repository) {
       Try("writable", "let the user that runs holdfast write there",

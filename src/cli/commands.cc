@@ -10,6 +10,7 @@ std::vector<Command> Commands() {
       StatusCommand(),      WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(),
       WalStreamCommand(),   WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),
       ConfigCheckCommand(), KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),
+      KeyKitCommand(),
   };
 }
 

@@ -14,6 +14,7 @@ Command InitCommand();
 Command KeyAddCommand();
 Command KeyListCommand();
 Command KeyRemoveCommand();
+Command KeyKitCommand();
 Command BackupCommand();
 Command RestoreCommand();
 Command VerifyCommand();

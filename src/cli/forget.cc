@@ -44,6 +44,7 @@ int ByName(Session& session, const Options& options) {
                 {"name those that are to go, or let the retention choose them: --policy"});
   const config::Repository& settings = RepositoryForBackups(session, options.words);
   const repo::Repository repository = OpenRepository(session, settings);
+  repository.RequireContentKey("forgetting");
   std::vector<repo::BackupId> backups;
   for (const std::string& word : options.words) backups.push_back(ChooseBackup(repository, word));
   const upkeep::ForgetResult result = upkeep::ForgetByName(repository, backups, options.forget);
@@ -116,6 +117,7 @@ int ByPolicy(Session& session, const Options& options) {
   CheckHasPolicy(session, source, settings.name);
   if (source.empty()) NoteOtherRepositories(session, settings.name);
   const repo::Repository repository = OpenRepository(session, settings);
+  repository.RequireContentKey("forgetting");
   upkeep::ForgetOptions forget = options.forget;
   forget.zone = session.config().timezone;
   if (options.yes) forget.allowed_share = 100;

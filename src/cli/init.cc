@@ -12,6 +12,7 @@
 #include "cli/probe_store.h"
 #include "cli/session.h"
 #include "cli/table.h"
+#include "cli/toml_text.h"
 #include "cli/unlock.h"
 #include "config/mask.h"
 #include "config/name.h"
@@ -63,29 +64,19 @@ config::Repository Wanted(Session& session, const InitOptions& options) {
   return wanted;
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 // What the environment said of it is left to the environment.
 std::string TomlOf(const config::Repository& repository, const InitOptions& options) {
   std::string toml =
-      fmt::format("[repository.{}]\nurl = {}\n", Quoted(repository.name), Quoted(repository.url));
-  if (config::ToText({repository.name}) == repository.name)
-    toml = fmt::format("[repository.{}]\nurl = {}\n", repository.name, Quoted(repository.url));
+      fmt::format("{}\nurl = {}\n", RepositoryTable(repository.name), TomlString(repository.url));
   if (repository.key_file)
-    toml += fmt::format("key_file = {}\n", Quoted(repository.key_file->string()));
+    toml += fmt::format("key_file = {}\n", TomlString(repository.key_file->string()));
   if (repository.passphrase_file)
-    toml += fmt::format("passphrase_file = {}\n", Quoted(repository.passphrase_file->string()));
-  if (!options.endpoint.empty()) toml += fmt::format("endpoint = {}\n", Quoted(options.endpoint));
-  if (!options.region.empty()) toml += fmt::format("region = {}\n", Quoted(options.region));
+    toml += fmt::format("passphrase_file = {}\n", TomlString(repository.passphrase_file->string()));
+  if (!options.endpoint.empty())
+    toml += fmt::format("endpoint = {}\n", TomlString(options.endpoint));
+  if (!options.region.empty()) toml += fmt::format("region = {}\n", TomlString(options.region));
   if (!options.ca_file.empty())
-    toml += fmt::format("ca_file = {}\n", Quoted(repository.s3.ca_file->string()));
+    toml += fmt::format("ca_file = {}\n", TomlString(repository.s3.ca_file->string()));
   return toml;
 }
 

@@ -17,7 +17,13 @@ struct AddOptions {
   std::string key_file;
   std::string passphrase_file;
   std::string label;
+  bool add_only = false;
 };
+
+// What can be refused is, before a key file is made.
+void CheckMayAdd(const repo::Repository& repository, const AddOptions& options) {
+  if (!options.add_only) repository.RequireContentKey("adding a key that opens everything");
+}
 
 int AddKey(Session& session, const AddOptions& options) {
   if (options.key_file.empty() && options.passphrase_file.empty())
@@ -26,39 +32,49 @@ int AddKey(Session& session, const AddOptions& options) {
         {"--key-file PATH makes a key file, --passphrase-file PATH takes a passphrase"});
   const config::Repository& settings = ChooseRepository(session, nullptr);
   repo::Repository repository = OpenRepository(session, settings);
+  CheckMayAdd(repository, options);
+  const auto access = options.add_only ? repo::KeyAccess::kAddOnly : repo::KeyAccess::kEverything;
   const base::Path& here = session.invocation().working_directory;
   std::string label = options.label;
   std::string id;
   if (options.key_file.empty()) {
     if (label.empty()) label = "passphrase";
-    id =
-        repository.AddKey(ReadPassphraseFile(here / options.passphrase_file), {.key_label = label});
+    id = repository.AddKey(ReadPassphraseFile(here / options.passphrase_file), {.key_label = label},
+                           access);
   } else {
     const base::Path path = here / options.key_file;
     if (label.empty()) label = path.filename().string();
-    const NewKeyFile made = MakeKeyFile(path, config::MaskUrlPassword(settings.url));
-    id = repository.AddKey(made.key, {.key_label = label});
+    const NewKeyFile made = MakeKeyFile(path, config::MaskUrlPassword(settings.url), access);
+    id = repository.AddKey(made.key, {.key_label = label}, access);
   }
   if (session.json()) {
-    session.PrintJson({{"id", id}, {"label", label}});
+    session.PrintJson({{"id", id}, {"label", label}, {"access", repo::KeyAccessName(access)}});
   } else {
-    session.out() << fmt::format("added key {} ({})\n", id, label);
+    session.out() << fmt::format("added key {} ({}){}\n", id, label,
+                                 options.add_only ? ", which may only add" : "");
   }
   return ToInt(ExitCode::kDone);
+}
+
+// What neither opens anything nor tells has no access.
+std::string_view AccessText(const repo::KeyInfo& key) {
+  const bool opens = key.kind != "damaged" && key.kind != "leftover";
+  return opens ? repo::KeyAccessName(key.access) : std::string_view();
 }
 
 int ListKeys(Session& session) {
   const repo::Repository repository = OpenRepository(session, ChooseRepository(session, nullptr));
   nlohmann::json list = nlohmann::json::array();
-  Table table({{"KEY"}, {"KIND"}, {"LABEL"}, {"CREATED"}, {"IN USE"}});
+  Table table({{"KEY"}, {"KIND"}, {"ACCESS"}, {"LABEL"}, {"CREATED"}, {"IN USE"}});
   for (const repo::KeyInfo& key : repository.ListKeys()) {
     list.push_back({{"id", key.id},
                     {"kind", key.kind},
+                    {"access", AccessText(key)},
                     {"label", key.label},
                     {"created", session.TimeText(key.created)},
                     {"in_use", key.opened_this}});
-    table.Add({key.id, key.kind, key.label, session.TimeForPeople(key.created),
-               key.opened_this ? "this one" : ""});
+    table.Add({key.id, key.kind, std::string(AccessText(key)), key.label,
+               session.TimeForPeople(key.created), key.opened_this ? "this one" : ""});
   }
   if (session.json()) {
     session.PrintJson(list);
@@ -84,7 +100,9 @@ int RemoveKey(Session& session, const std::string& id) {
 Command KeyAddCommand() {
   return {.path = "key add",
           .purpose = "Add another key that opens the repository",
-          .example = "holdfast key add --key-file /mnt/usb/spare.key --label spare",
+          .example =
+              "holdfast key add --key-file /mnt/usb/spare.key --label spare\n"
+              "  holdfast key add --key-file db1.key --add-only",
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<AddOptions>();
             CLI::Option* key_file = app.add_option(
@@ -93,6 +111,8 @@ Command KeyAddCommand() {
                            "File that holds the passphrase")
                 ->excludes(key_file);
             app.add_option("--label", options->label, "What to remember it by");
+            app.add_flag("--add-only", options->add_only,
+                         "For a host that makes backups and must not read them");
             return [options](Session& session) { return AddKey(session, *options); };
           }};
 }

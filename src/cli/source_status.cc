@@ -221,7 +221,8 @@ class Gathering {
       facts_.archive_problems.push_back(
           fmt::format("the history file of timeline {} is not in the archive", timeline.value()));
     } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::kCorrupt && error.kind() != base::ErrorKind::kConflict)
+      if (error.kind() != base::ErrorKind::kCorrupt && error.kind() != base::ErrorKind::kConflict &&
+          error.kind() != base::ErrorKind::kDenied)
         throw;
       facts_.archive_problems.push_back(error.message());
     }
@@ -233,12 +234,21 @@ class Gathering {
     ShownWindow shown{.system = report.system,
                       .segment_size = report.inventory.segment_size,
                       .window = std::move(window)};
+    if (archive.reads_content()) {
+      FindEndTime(archive, branch, shown);
+    } else {
+      shown.to_time_sealed = true;
+    }
+    status_.windows.push_back(std::move(shown));
+  }
+
+  void FindEndTime(wal::Archive& archive, const Branch& branch, ShownWindow& shown) {
     const Stretch& last = shown.window.stretches.back();
     const std::uint64_t searched = kSearchedSegments * shown.segment_size;
     const bool all = last.to - last.from <= searched;
     const pg::Lsn from = all ? last.from : last.to - searched;
     try {
-      const auto mark = wal::LastCommit(archive, report.system, LineageOf(branch), from, last.to,
+      const auto mark = wal::LastCommit(archive, shown.system, LineageOf(branch), from, last.to,
                                         shown.segment_size);
       if (mark) {
         shown.to_time = std::max(mark->time, last.from_time);
@@ -251,7 +261,6 @@ class Gathering {
       facts_.archive_problems.push_back(fmt::format("the end of timeline {} cannot be read: {}",
                                                     branch.timeline.value(), error.message()));
     }
-    status_.windows.push_back(std::move(shown));
   }
 
   void NoteCurrentWindow(pg::SystemIdentifier system, pg::TimelineId timeline) {

@@ -18,6 +18,7 @@ struct ShownWindow {
   std::uint32_t segment_size = 0;
   RecoveryWindow window;
   std::optional<base::Time> to_time{};  // the last commit; empty where none was found near the end
+  bool to_time_sealed = false;          // empty because the key in use opens no content
 };
 
 struct SourceStatus {

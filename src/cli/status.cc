@@ -176,8 +176,9 @@ class People {
     Line(
         fmt::format("timeline {}", shown.window.timeline.value()),
         fmt::format("recoverable from {} to {} ({} to {})", session_.TimeForPeople(first.from_time),
-                    shown.to_time ? session_.TimeForPeople(*shown.to_time)
-                                  : "a time not known, no commit is near the end",
+                    shown.to_time          ? session_.TimeForPeople(*shown.to_time)
+                    : shown.to_time_sealed ? "a time that a key which may only add cannot read"
+                                           : "a time not known, no commit is near the end",
                     pg::FormatLsn(first.from), pg::FormatLsn(end)));
     for (const wal::Gap& gap : shown.window.gaps)
       Line("gap", "missing: " + gap.ToString(shown.segment_size));

@@ -66,7 +66,20 @@ repo::Unlock UnlockOf(const config::Repository& repository,
                     {std::string(kHowToName)});
 }
 
-NewKeyFile MakeKeyFile(const base::Path& path, std::string_view repository_url) {
+void WriteNewSecret(const base::Path& path, std::string_view text) {
+  const base::Path folder = path.has_parent_path() ? path.parent_path() : base::Path(".");
+  base::MakeDirectories(folder);
+  // Written aside and linked: link(2) never replaces, not even what appeared this moment.
+  const base::Path aside = path.string() + ".new-" + base::RandomHex(4);
+  base::WriteFileDurably(aside, base::AsBytes(text), 0600);
+  const int failed = ::link(aside.c_str(), path.c_str()) == 0 ? 0 : errno;
+  ::unlink(aside.c_str());
+  if (failed != 0) throw base::SystemError(failed, fmt::format("cannot create {}", path.string()));
+  base::SyncDirectory(folder);
+}
+
+NewKeyFile MakeKeyFile(const base::Path& path, std::string_view repository_url,
+                       repo::KeyAccess access) {
   if (const auto existing = base::ReadFileIfExists(path)) {
     try {
       return {repo::KeyFile::Parse(base::AsText(*existing)), false};
@@ -77,15 +90,7 @@ NewKeyFile MakeKeyFile(const base::Path& path, std::string_view repository_url) 
     }
   }
   const repo::KeyFile key = repo::KeyFile::Generate();
-  const base::Path folder = path.has_parent_path() ? path.parent_path() : base::Path(".");
-  base::MakeDirectories(folder);
-  // Written aside and linked: link(2) never replaces, not even what appeared this moment.
-  const base::Path aside = path.string() + ".new-" + base::RandomHex(4);
-  base::WriteFileDurably(aside, base::AsBytes(key.ToText(repository_url)), 0600);
-  const int failed = ::link(aside.c_str(), path.c_str()) == 0 ? 0 : errno;
-  ::unlink(aside.c_str());
-  if (failed != 0) throw base::SystemError(failed, fmt::format("cannot create {}", path.string()));
-  base::SyncDirectory(folder);
+  WriteNewSecret(path, key.ToText(repository_url, access));
   return {key, true};
 }
 

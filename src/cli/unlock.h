@@ -24,6 +24,11 @@ struct NewKeyFile {
 };
 // Writes a new key file, durably and readable for its owner only, unless there is one already.
 // Error(kConflict) when something else is there: it is never replaced.
-NewKeyFile MakeKeyFile(const base::Path& path, std::string_view repository_url);
+NewKeyFile MakeKeyFile(const base::Path& path, std::string_view repository_url,
+                       repo::KeyAccess access = repo::KeyAccess::kEverything);
+
+// Writes a file that holds a secret, durably and readable for its owner only. What is there is
+// never replaced: Error(kConflict).
+void WriteNewSecret(const base::Path& path, std::string_view text);
 
 }  // namespace holdfast::cli

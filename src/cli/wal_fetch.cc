@@ -89,6 +89,7 @@ std::optional<wal::RecoveryPath> PathOf(const Options& options) {
 
 int FetchFrom(Session& session, const Options& options, const repo::Repository& repository,
               wal::FetchOptions fetch) {
+  repository.RequireContentKey("fetching WAL");
   const std::string source =
       options.source.empty() ? FindSource(session, repository, fetch.system) : options.source;
   if (pg::WalFileKindOf(options.file) == pg::WalFileKind::kSegment)
@@ -148,6 +149,7 @@ int Prefetch(Session& session, const Options& options) {
     throw base::Error(base::ErrorKind::kUsage, "--system is no system identifier");
   const repo::Repository repository =
       OpenRepository(session, RepositoryForSource(session, options.source));
+  repository.RequireContentKey("fetching WAL");
   wal::Archive archive(repository, options.source);
   wal::FetchOptions fetch;
   fetch.system = pg::SystemIdentifier(system);

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/error.h"
+
 namespace holdfast::cli {
 
 std::vector<wal::Gap> GapsOf(const wal::Inventory& inventory) {
@@ -38,6 +40,22 @@ std::vector<SystemReport> ReportOnWal(wal::Archive& archive) {
   return reports;
 }
 
+namespace {
+
+// Histories of earlier versions are sealed like WAL: null for a key that may only add.
+nlohmann::json HistoryJson(wal::Archive& archive, pg::SystemIdentifier system,
+                           pg::TimelineId timeline) {
+  try {
+    const auto history = archive.History(system, timeline);
+    return history ? nlohmann::json(history->Format()) : nlohmann::json();
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kDenied || archive.reads_content()) throw;
+    return nullptr;
+  }
+}
+
+}  // namespace
+
 nlohmann::json ToJson(wal::Archive& archive, const SystemReport& report) {
   nlohmann::json timelines = nlohmann::json::array();
   for (const pg::TimelineId timeline : report.inventory.timelines) {
@@ -54,16 +72,15 @@ nlohmann::json ToJson(wal::Archive& archive, const SystemReport& report) {
         gaps.push_back(
             {{"start_lsn", pg::FormatLsn(gap.start)}, {"end_lsn", pg::FormatLsn(gap.end)}});
     }
-    const auto history = archive.History(report.system, timeline);
-    timelines.push_back(
-        {{"timeline", timeline.value()},
-         {"ranges", std::move(ranges)},
-         {"gaps", std::move(gaps)},
-         {"history", history ? nlohmann::json(history->Format()) : nlohmann::json()}});
+    timelines.push_back({{"timeline", timeline.value()},
+                         {"ranges", std::move(ranges)},
+                         {"gaps", std::move(gaps)},
+                         {"history", HistoryJson(archive, report.system, timeline)}});
   }
   return {{"system_identifier", std::to_string(report.system.value())},
           {"segment_size", report.inventory.segment_size},
-          {"timelines", std::move(timelines)}};
+          {"timelines", std::move(timelines)},
+          {"unread", report.inventory.unread}};
 }
 
 }  // namespace holdfast::cli

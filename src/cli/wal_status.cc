@@ -35,6 +35,10 @@ void PrintForPeople(Session& session, const std::vector<SystemReport>& reports,
                  base::FormatBytes(range.end - range.start), range.open ? "open" : ""});
   }
   table.Print(session.out());
+  for (const SystemReport& report : reports) {
+    for (const std::string& file : report.inventory.unread)
+      session.out() << fmt::format("not looked into, as the key may only add: {}\n", file);
+  }
   if (!receiver.is_null()) {
     session.out() << Printable(
                          fmt::format("receiver: {}, server at {}, here {}, in the repository {}",

@@ -98,19 +98,25 @@ KeyFile KeyFile::Parse(std::string_view text) {
   return file;
 }
 
-std::string KeyFile::ToText(std::string_view repository_url) const {
+std::string KeyFile::Line() const {
   base::ByteWriter writer;
   writer.Raw(secret.view());
   writer.Raw(ChecksumOf(secret.view()));
   base::Bytes bytes = writer.Take();
-  std::string text = fmt::format(
-      "# Key of the holdfast repository {}\n"
-      "# Whoever has this file can read the backups; without it, or another key of the\n"
-      "# repository, nobody can. Keep a copy in a safe place, away from the backups.\n"
-      "{}{}\n",
-      OneLine(repository_url), kPrefix, base::ToBase64(bytes));
+  std::string line = std::string(kPrefix) + base::ToBase64(bytes);
   codec::Wipe(bytes);
-  return text;
+  return line;
+}
+
+std::string KeyFile::ToText(std::string_view repository_url, KeyAccess access) const {
+  const std::string_view comment =
+      access == KeyAccess::kAddOnly
+          ? "# It may only add: whoever has this file can put backups there, and read none.\n"
+            "# A restore needs another key of the repository.\n"
+          : "# Whoever has this file can read the backups; without it, or another key of the\n"
+            "# repository, nobody can. Keep a copy in a safe place, away from the backups.\n";
+  return fmt::format("# Key of the holdfast repository {}\n{}{}\n", OneLine(repository_url),
+                     comment, Line());
 }
 
 }  // namespace holdfast::repo

@@ -79,6 +79,19 @@ base::Time ParseCreated(const std::string& text) {
   }
 }
 
+KeyAccess AccessOf(const Keyring& keyring) {
+  return keyring.opens_content() ? KeyAccess::kEverything : KeyAccess::kAddOnly;
+}
+
+// Told without the key's secret; that it is true shows when the key is opened.
+KeyAccess ReadAccess(const json& facts) {
+  const auto found = facts.find("access");
+  if (found == facts.end()) return KeyAccess::kEverything;
+  const auto name = found->get<std::string>();
+  if (name == KeyAccessName(KeyAccess::kAddOnly)) return KeyAccess::kAddOnly;
+  ThrowCorrupt(fmt::format("its access \"{}\" is not known to this program", name));
+}
+
 void CheckFacts(const json& facts, std::string_view key_id) {
   if (const auto format = UnsignedMember(facts, "format"); format != kFormat) {
     ThrowCorrupt(fmt::format("its format {} is not known to this program", format));
@@ -98,6 +111,7 @@ KeyObject ReadKeyJson(std::string_view key_id, json facts) {
   object.info.id = key_id;
   object.info.label = facts.at("label").get<std::string>();
   object.info.kind = facts.at("kind").get<std::string>();
+  object.info.access = ReadAccess(facts);
   object.info.created = ParseCreated(facts.at("created_at").get<std::string>());
   object.repository_id = facts.at("repository_id").get<std::string>();
   object.derivation = facts.at("kdf");
@@ -113,6 +127,7 @@ std::optional<Keyring> Unwrap(const KeyObject& object, const Unlock& unlock) {
   if (!payload) return std::nullopt;
   Keyring ring = Keyring::Parse(object.repository_id, *payload);
   codec::Wipe(*payload);
+  if (AccessOf(ring) != object.info.access) ThrowCorrupt("it opens another thing than it says");
   return ring;
 }
 
@@ -149,6 +164,8 @@ NewKeyObject MakeKeyObject(const Keyring& keyring, const Unlock& unlock,
              {"label", options.key_label},
              {"created_at", base::FormatRfc3339(created)},
              {"kdf", derivation}};
+  const KeyAccess access = AccessOf(keyring);
+  if (access != KeyAccess::kEverything) facts["access"] = KeyAccessName(access);
   base::Bytes payload = keyring.Serialize();
   const base::Bytes wrapped =
       codec::Wrap(WrappingKey(unlock, derivation),

@@ -32,7 +32,8 @@ struct NewKeyObject {
   std::string id;
   base::Bytes contents;
 };
-// Error(kUsage) for an empty passphrase or a label that is too long or not UTF-8.
+// What the key opens is what `keyring` does. Error(kUsage) for an empty passphrase or a label that
+// is too long or not UTF-8.
 NewKeyObject MakeKeyObject(const Keyring& keyring, const Unlock& unlock,
                            const CreateOptions& options, base::Time created);
 

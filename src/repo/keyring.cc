@@ -95,6 +95,11 @@ Keyring Keyring::AddOnly() const {
   return ring;
 }
 
+bool Keyring::opens_content() const {
+  return std::ranges::all_of(
+      epochs_, [](const EpochKeys& keys) { return keys.data && !keys.seal_secret_key.empty(); });
+}
+
 base::Bytes Keyring::Serialize() const {
   base::ByteWriter writer;
   writer.U8(kVersion);

@@ -51,6 +51,9 @@ class Keyring {
   // Throws Error(kCorrupt) for an epoch this ring does not know.
   const EpochKeys& epoch(std::uint32_t number) const;
 
+  // False on a host that may only add: it lacks the keys of content, of one epoch at least.
+  bool opens_content() const;
+
   // Keyed 8-byte page hashes and keyed content digests are made under the first epoch for ever, so
   // that they stay comparable between backups.
   codec::PageHasher page_hasher() const;

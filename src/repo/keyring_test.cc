@@ -23,6 +23,16 @@ TEST(Keyring, OfAHostThatMayOnlyAddHoldsNothingThatReads) {
   const EpochKeys& keys = ring.current();
   EXPECT_FALSE(keys.data.has_value());
   EXPECT_TRUE(keys.seal_secret_key.empty());
+  EXPECT_FALSE(ring.opens_content());
+  EXPECT_TRUE(FixedRing().opens_content());
+}
+
+TEST(Keyring, OpensContentOnlyWhenItDoesSoOfEveryEpoch) {
+  EpochKeys second = FixedRing(2).AddOnly().current();
+  const Keyring mixed(kFixedRepositoryId, {FixedRing(1).current(), second});
+  EXPECT_FALSE(mixed.opens_content());
+  second.data = FixedRing(2).current().data;
+  EXPECT_FALSE(Keyring(kFixedRepositoryId, {second}).opens_content());
 }
 
 TEST(Keyring, IsRefusedWhenCutOrContinued) {

@@ -103,10 +103,12 @@ struct OpenedKey {
   std::string id;
 };
 
-// Tries the newest first: each try of a passphrase takes a second or so.
+// Tries the newest first: each try of a passphrase takes a second or so. Those that open everything
+// come before those that only add, should one secret open both.
 OpenedKey OpenAnyKey(std::vector<FoundKey> keys, const Unlock& unlock) {
-  std::ranges::stable_sort(keys, std::ranges::greater(),
-                           [](const FoundKey& key) { return key.info.created; });
+  std::ranges::stable_sort(keys, std::ranges::greater(), [](const FoundKey& key) {
+    return std::pair(key.info.access == KeyAccess::kEverything, key.info.created);
+  });
   for (FoundKey& key : keys) {
     if (!key.object) continue;
     try {
@@ -163,12 +165,30 @@ bool PutConfig(Storage& storage, base::ByteView contents) {
   throw lost;
 }
 
+// A host with a secret that opens everything would not be one that may only add, and one that was
+// to add only must not come to read by an oversight.
+void RefuseOtherAccess(const std::vector<FoundKey>& keys, const Unlock& unlock, KeyAccess access) {
+  for (const FoundKey& key : keys) {
+    if (!key.object || key.info.access == access || !OpenKeyObject(*key.object, unlock)) continue;
+    throw Error(ErrorKind::kConflict,
+                fmt::format("that {} opens the repository already, as key {} with access to {}",
+                            KindOf(unlock) == "passphrase" ? "passphrase" : "key file", key.info.id,
+                            key.info.access == KeyAccess::kAddOnly ? "adding only" : "everything"),
+                {"name a new one",
+                 fmt::format("or remove that key first: holdfast key remove {}", key.info.id)});
+  }
+}
+
 [[noreturn]] void ThrowKeyStays(std::string_view key_id) {
   throw Error(ErrorKind::kConflict,
               fmt::format("key {} stays: the key in use was removed meanwhile", key_id));
 }
 
 }  // namespace
+
+std::string_view KeyAccessName(KeyAccess access) {
+  return access == KeyAccess::kAddOnly ? "add-only" : "everything";
+}
 
 Passphrase::~Passphrase() {
   codec::Wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
@@ -226,13 +246,31 @@ std::vector<KeyInfo> Repository::ListKeys() const {
   return infos;
 }
 
-std::string Repository::AddKey(const Unlock& unlock, const CreateOptions& options) {
-  NewKeyObject key = MakeKeyObject(*keyring_, unlock, options, clock_->Now());
+KeyAccess Repository::access() const {
+  return keyring_->opens_content() ? KeyAccess::kEverything : KeyAccess::kAddOnly;
+}
+
+void Repository::RequireContentKey(std::string_view work) const {
+  if (access() == KeyAccess::kEverything) return;
+  throw Error(
+      ErrorKind::kUsage,
+      fmt::format("{} needs a key that opens everything, and the one in use may only add", work),
+      {"name another key of the repository: key_file, passphrase_file or passphrase_env",
+       "`holdfast key list` shows which keys only add"});
+}
+
+std::string Repository::AddKey(const Unlock& unlock, const CreateOptions& options,
+                               KeyAccess access) {
+  if (access == KeyAccess::kEverything) RequireContentKey("adding a key that opens everything");
+  RefuseOtherAccess(LoadKeys(*storage_, id()), unlock, access);
+  const Keyring ring = access == KeyAccess::kAddOnly ? keyring_->AddOnly() : *keyring_;
+  NewKeyObject key = MakeKeyObject(ring, unlock, options, clock_->Now());
   PutKey(*storage_, key);
   return std::move(key.id);
 }
 
 void Repository::RemoveKey(std::string_view key_id) {
+  RequireContentKey("removing a key");
   const std::string name = KeyObjectName(key_id);
   const std::optional<base::Bytes> contents =
       KeyIdOf(name) ? GetSmallObject(*storage_, name) : std::nullopt;

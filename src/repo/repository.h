@@ -15,6 +15,11 @@
 
 namespace holdfast::repo {
 
+// What a key opens: everything, or no content (docs/operate/keys.md).
+enum class KeyAccess { kEverything, kAddOnly };
+// "everything", "add-only": in key objects and JSON.
+std::string_view KeyAccessName(KeyAccess access);
+
 // What unlocks a key object.
 struct Passphrase {
   std::string text;
@@ -25,7 +30,10 @@ struct KeyFile {
   // The text of a key file: comment lines and one "holdfast-key-1:<base64>" line with a checksum.
   static KeyFile Generate();
   static KeyFile Parse(std::string_view text);  // Error(kUsage): not a key file
-  std::string ToText(std::string_view repository_url) const;
+  // The line alone, without its end.
+  std::string Line() const;
+  std::string ToText(std::string_view repository_url,
+                     KeyAccess access = KeyAccess::kEverything) const;
 };
 using Unlock = std::variant<Passphrase, KeyFile>;
 
@@ -35,6 +43,7 @@ struct KeyInfo {
   // "passphrase" or "key-file"; "damaged" when it cannot be read, "leftover" when it is of an
   // interrupted Create and opens nothing.
   std::string kind;
+  KeyAccess access = KeyAccess::kEverything;
   base::Time created;
   bool opened_this = false;
 };
@@ -76,11 +85,20 @@ class Repository {
   void CheckMayWrite() const;
   void CheckMayPrune() const;
 
+  // What the key does that opened this.
+  KeyAccess access() const;
+  // Error(kUsage) when it may only add. `work`: what it was to be used for, "restoring" for
+  // example.
+  void RequireContentKey(std::string_view work) const;
+
   std::vector<KeyInfo> ListKeys() const;
-  std::string AddKey(const Unlock& unlock,
-                     const CreateOptions& options);  // returns the new key's id
-  // Error(kConflict) for the last key and for the key that opened this session, Error(kNotFound)
-  // when there is no such key. Damaged keys and leftovers can be removed too.
+  // Returns the new key's id. Error(kUsage) for more than the key in use opens itself,
+  // Error(kConflict) when `unlock` opens the repository already, with another access.
+  std::string AddKey(const Unlock& unlock, const CreateOptions& options,
+                     KeyAccess access = KeyAccess::kEverything);
+  // Error(kUsage) when the key in use may only add, Error(kConflict) for the last key and for the
+  // key that opened this session, Error(kNotFound) when there is no such key. Damaged keys and
+  // leftovers can be removed too.
   void RemoveKey(std::string_view key_id);
 
  private:

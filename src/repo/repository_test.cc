@@ -387,6 +387,69 @@ TEST_F(RepositoryTest, KeepsAKeyWhenTwoSessionsRemoveEachOthers) {
   EXPECT_EQ(Open().id(), one.id());
 }
 
+class AddOnlyKeyTest : public RepositoryTest {
+ protected:
+  Repository full_ = Create();
+  const KeyFile host_ = KeyFile::Generate();
+  const std::string id_ = full_.AddKey(host_, {.key_label = "db1"}, KeyAccess::kAddOnly);
+};
+
+TEST_F(AddOnlyKeyTest, OpensNoContentAndSaysSo) {
+  const Repository added = Open(host_);
+  EXPECT_EQ(added.access(), KeyAccess::kAddOnly);
+  EXPECT_FALSE(added.keyring().current().data);
+  EXPECT_TRUE(added.keyring().current().seal_secret_key.empty());
+  EXPECT_EQ(Open().access(), KeyAccess::kEverything);
+  const base::Error error = ErrorOf([&] { added.RequireContentKey("restoring"); });
+  EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+  EXPECT_THAT(error.message(), HasSubstr("restoring needs a key"));
+  EXPECT_FALSE(error.hints().empty());
+  Open().RequireContentKey("restoring");
+}
+
+TEST_F(AddOnlyKeyTest, IsListedAsOne) {
+  // Also by whoever cannot open it.
+  for (const KeyInfo& key : full_.ListKeys()) {
+    EXPECT_EQ(key.access, key.id == id_ ? KeyAccess::kAddOnly : KeyAccess::kEverything);
+  }
+}
+
+TEST_F(AddOnlyKeyTest, GrantsNoMoreThanItHas) {
+  Repository added = Open(host_);
+  EXPECT_EQ(ErrorOf([&] { added.AddKey(KeyFile::Generate(), {}); }).kind(), ErrorKind::kUsage);
+  EXPECT_EQ(ErrorOf([&] { added.RemoveKey(full_.ListKeys().at(0).id); }).kind(), ErrorKind::kUsage);
+  EXPECT_EQ(full_.ListKeys().size(), 2U);
+  const KeyFile other = KeyFile::Generate();
+  added.AddKey(other, {}, KeyAccess::kAddOnly);
+  EXPECT_EQ(Open(other).access(), KeyAccess::kAddOnly);
+}
+
+TEST_F(AddOnlyKeyTest, SharesNoSecretWithAKeyThatOpensEverything) {
+  const auto add = [&](const Unlock& unlock, KeyAccess access) {
+    full_.AddKey(unlock, kCheap, access);
+  };
+  EXPECT_EQ(ErrorOf([&] { add(Passphrase{"secret"}, KeyAccess::kAddOnly); }).kind(),
+            ErrorKind::kConflict);
+  const base::Error error = ErrorOf([&] { add(host_, KeyAccess::kEverything); });
+  EXPECT_EQ(error.kind(), ErrorKind::kConflict);
+  EXPECT_THAT(error.message(), HasSubstr(id_));
+  EXPECT_EQ(full_.ListKeys().size(), 2U);
+}
+
+TEST_F(AddOnlyKeyTest, CannotPassForAnother) {
+  const std::string name = KeyObjectName(id_);
+  const nlohmann::json original = ParseChecked(*storage_->Get(name));
+  ASSERT_EQ(original.at("access"), "add-only");
+  for (const char* const access : {"", "everything", "all"}) {
+    nlohmann::json altered = original;
+    altered.erase("checksum");
+    altered.erase("access");
+    if (*access != 0) altered["access"] = access;
+    Replace(name, RenderChecked(altered));
+    EXPECT_THROW(Open(host_), base::Error) << access;
+  }
+}
+
 TEST_F(RepositoryTest, RefusesWhatCannotBecomeAKey) {
   EXPECT_EQ(ErrorOf([&] { Create(Passphrase{""}); }).kind(), ErrorKind::kUsage);
   Repository repository = Create();

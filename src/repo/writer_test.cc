@@ -109,6 +109,32 @@ TEST(Writer, StoresOfAnIncrementalOnlyWhatChanged) {
   ExpectAllReadable(test, {{Id(1), FirstModel()}, {Id(2), SecondModel()}});
 }
 
+TEST(Writer, OfAHostThatMayOnlyAddSharesWithWhatItCannotRead) {
+  TestRepository test;
+  const KeyFile host = KeyFile::Generate();
+  (void)test.sound().AddKey(host, {}, KeyAccess::kAddOnly);
+  const Repository adding = Repository::Open(test.memory, test.clock, host);
+  // Upon one that opens everything, upon itself, and the other way round.
+  const ModelBackup first = WriteModel(test.repository(), Id(1), FirstModel());
+  const ModelBackup second =
+      WriteModel(adding, Id(2), SecondModel(), ModelParent{first.snapshot, FirstModel()});
+  const ModelBackup third =
+      WriteModel(adding, Id(3), FirstModel(), ModelParent{second.snapshot, SecondModel()});
+  const ModelBackup fourth = WriteModel(test.repository(), Id(4), SecondModel(),
+                                        ModelParent{third.snapshot, FirstModel()});
+  for (const ModelBackup* later : {&second, &third, &fourth}) {
+    EXPECT_LT(later->stats.bytes_stored, first.stats.bytes_stored / 2);
+  }
+  for (const ModelBackup* backup : {&first, &second, &third}) {
+    EXPECT_EQ(KindThrownBy([&] { (void)ReadModel(adding, backup->snapshot); }),
+              base::ErrorKind::kDenied);
+  }
+  ExpectAllReadable(test, {{Id(1), FirstModel()},
+                           {Id(2), SecondModel()},
+                           {Id(3), FirstModel()},
+                           {Id(4), SecondModel()}});
+}
+
 TEST(Writer, ChainsTheSnapshotsOfASourceAlsoOverTombstonedOnes) {
   TestRepository test;
   (void)WriteModel(test.repository(), Id(1), FirstModel());

@@ -230,6 +230,7 @@ std::string GapWarning(const WalView& view, const ReachedEnd& end) {
 
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
                         base::Reporter& report) {
+  repository.RequireContentKey("restoring");
   if (!options.to.is_absolute()) {
     throw base::Error(base::ErrorKind::kUsage,
                       fmt::format("{} is not an absolute path", options.to.native()));

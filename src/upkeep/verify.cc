@@ -240,6 +240,7 @@ void RequireRepository(storage::Storage& storage) {
 
 VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& options,
                     base::Reporter& report, const std::stop_token& stop) {
+  if (options.level == VerifyLevel::kData) repository.RequireContentKey("verifying data");
   DamageLog log;
   const Common common{repository.storage(), options, report, stop, log};
   const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log);

@@ -74,6 +74,8 @@ struct VerifyOptions {
 // Hits are found by walking the trees of the backups that need what is damaged. A tree that is
 // damaged itself is a hit of the whole backup; what else is damaged is then looked for in the part
 // of it that is left.
+//
+// Error(kUsage) for kData with a key that may only add: it opens no content.
 VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& options,
                     base::Reporter& report, const std::stop_token& stop);
 // Level kPacks without any key; hits name backups only.

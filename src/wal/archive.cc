@@ -31,6 +31,11 @@ bool IsSegmentKind(pg::WalFileKind kind) {
   return kind == pg::WalFileKind::kSegment || kind == pg::WalFileKind::kPartial;
 }
 
+// Histories tell no content, and whoever plans must know them: they are sealed as metadata.
+repo::PackKind PackKindOf(pg::WalFileKind kind) {
+  return kind == pg::WalFileKind::kHistory ? repo::PackKind::kMeta : repo::PackKind::kWal;
+}
+
 SegmentHeader CheckOwnSegment(base::ByteView contents, std::string_view file_name,
                               pg::SystemIdentifier system) {
   const SegmentHeader header = CheckSegment(contents, file_name);
@@ -144,10 +149,9 @@ bool Archive::IsDamaged(const std::string& object, std::string_view digest) cons
 // What is there already counts only when it can be read: the caller may drop its own copy now. A
 // damaged object gives way to this one, of the same content.
 ArchiveOutcome Archive::Store(const std::string& object, std::string_view digest,
-                              base::ByteView contents) {
+                              repo::PackKind kind, base::ByteView contents) {
   storage::Storage& storage = repository_->storage();
-  const base::Bytes blob =
-      repo::SealBlob(repository_->keyring(), repo::PackKind::kWal, contents, {});
+  const base::Bytes blob = repo::SealBlob(repository_->keyring(), kind, contents, {});
   if (storage.Put(object, blob) == storage::PutOutcome::kStored) return ArchiveOutcome::kStored;
   if (!IsDamaged(object, digest)) return ArchiveOutcome::kAlreadyThere;
   (void)storage.Remove(object);
@@ -174,7 +178,7 @@ ArchiveOutcome Archive::Put(pg::SystemIdentifier system, std::string_view file_n
   if (std::ranges::any_of(before, is_other)) ReportFork(file_name, source_);
   const std::string object = prefix + digest;
   if (!before.empty() && !IsDamaged(object, digest)) return ArchiveOutcome::kAlreadyThere;
-  const ArchiveOutcome outcome = Store(object, digest, contents);
+  const ArchiveOutcome outcome = Store(object, digest, PackKindOf(kind), contents);
   // Of two that wrote different contents at the same time, at least the later one sees both.
   if (std::ranges::any_of(StoredDigests(storage, prefix), is_other)) {
     ReportFork(file_name, source_);

@@ -22,6 +22,7 @@
 #include "pg/lsn.h"
 #include "pg/timeline_history.h"
 #include "pg/wal_segment.h"
+#include "repo/pack.h"
 #include "repo/repository.h"
 #include "wal/object_names.h"
 
@@ -53,6 +54,9 @@ struct Inventory {
   std::vector<std::string>
       unknown;  // object names that could not be understood: never ignored silently
   std::vector<std::string> damaged;  // what had to be read and could not be, in words
+  // What would have to be read, by a key that opens no content: .partial files, of which nobody
+  // knows then where they end. They count as far as tails' names tell.
+  std::vector<std::string> unread;
 };
 
 // Thread-safe.
@@ -61,6 +65,8 @@ class Archive {
   Archive(const repo::Repository& repository, std::string source);
 
   const std::string& source() const { return source_; }
+  // False with a key that may only add: Get and GetOpenSegment of WAL are Error(kDenied) then.
+  bool reads_content() const { return repository_->keyring().opens_content(); }
 
   // Stores a file of the archive: a whole segment, .history, .partial or .backup file. Other names
   // are Error(kUsage). One that is there already is read, and stored anew when it is damaged.
@@ -124,7 +130,8 @@ class Archive {
  private:
   base::Bytes Open(const std::string& object, std::string_view digest) const;
   std::string DigestOf(base::ByteView contents) const;
-  ArchiveOutcome Store(const std::string& object, std::string_view digest, base::ByteView contents);
+  ArchiveOutcome Store(const std::string& object, std::string_view digest, repo::PackKind kind,
+                       base::ByteView contents);
   bool IsDamaged(const std::string& object, std::string_view digest) const;
   // Error(kConflict) when several contents are there.
   std::optional<std::string> FindObject(pg::SystemIdentifier system, std::string_view file_name);

@@ -56,8 +56,8 @@ void Archive::RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& 
   }
 }
 
-// Whether the segment is there whole, and begins with these bytes. Of a damaged one that cannot be
-// told: the tail is stored beside it.
+// Whether the segment is there whole, and begins with these bytes. Of a damaged one, and by a key
+// that opens no content, that cannot be told: the tail is stored beside it.
 bool Archive::BeginsStoredSegment(pg::SystemIdentifier system, const Tail& tail,
                                   base::ByteView bytes) {
   std::optional<base::Bytes> whole;
@@ -92,7 +92,8 @@ void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::
   CheckSegmentStart(bytes, tail.segment_name);
   RecordSegmentSize(system, header.segment_size);
   if (BeginsStoredSegment(system, tail, bytes)) return;
-  (void)Store(TailObject(TailPrefix(source_, system), tail), tail.digest, bytes);
+  (void)Store(TailObject(TailPrefix(source_, system), tail), tail.digest, repo::PackKind::kWal,
+              bytes);
   std::vector<Tail> older = TailsOf(system, timeline, segment_start);
   std::erase_if(older, [&](const Tail& other) {
     return other.end > tail.end || (other.end == tail.end && other.digest == tail.digest);

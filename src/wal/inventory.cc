@@ -94,7 +94,9 @@ void InventoryBuilder::AddOpen(const Place& place, const OpenParts& parts,
   const pg::Lsn start = pg::SegmentStart(place.segment, size_);
   std::optional<pg::Lsn> end = parts.tail_end;
   const std::string name = pg::FormatSegmentName(place.timeline, place.segment, size_);
-  if (parts.has_partial) {
+  if (parts.has_partial && !open_end) {
+    inventory_.unread.push_back(name + ".partial");
+  } else if (parts.has_partial) {
     try {
       end = open_end(place.timeline, place.segment);
     } catch (const base::Error& error) {
@@ -176,6 +178,7 @@ Inventory Archive::TakeOnce(pg::SystemIdentifier system) {
   storage.List(wal_prefix, "", [&](const storage::ObjectInfo& object) {
     builder.AddFile(object.name, std::string_view(object.name).substr(wal_prefix.size()));
   });
+  if (!reads_content()) return builder.Finish(nullptr);
   return builder.Finish([&](pg::TimelineId timeline, pg::SegmentNumber segment) {
     const auto open = GetOpenSegment(system, timeline, pg::SegmentStart(segment, size),
                                      static_cast<std::uint32_t>(size.bytes()));

@@ -26,6 +26,7 @@ class InventoryBuilder {
 
   // `open_end` is asked for the end of an open segment that has a .partial file, which its name
   // does not tell; it may throw Error(kConflict) where the accounts of it differ, and kCorrupt.
+  // Empty for a key that opens no content.
   using OpenEnd =
       std::function<std::optional<pg::Lsn>(pg::TimelineId timeline, pg::SegmentNumber segment)>;
   Inventory Finish(const OpenEnd& open_end);

@@ -24,11 +24,6 @@ constexpr std::uint64_t kMaxBatchBytes = 4 * base::kMiB;
 // A message of the server is at most 128 KiB.
 constexpr std::uint64_t kMessageBytes = 256 * base::kKiB;
 
-// What is in the archive, but cannot be read.
-bool IsUnreadable(const base::Error& error) {
-  return error.kind() == base::ErrorKind::kCorrupt || error.kind() == base::ErrorKind::kDenied;
-}
-
 bool CanBeMended(const base::Error& error) {
   return error.kind() == base::ErrorKind::kUnavailable ||
          error.kind() == base::ErrorKind::kNotFound ||
@@ -290,7 +285,9 @@ void Receiver::LoadOverlap() {
     if (archived.size() > overlap_.bytes.size()) overlap_.bytes = std::move(archived);
     board_->ClearTrouble(Trouble::kArchive);
   } catch (const base::Error& error) {
-    if (IsUnreadable(error)) return NoteUnreadable(error);
+    const bool denied = error.kind() == base::ErrorKind::kDenied;
+    if (denied && !archive_->reads_content()) return NoteUnread();
+    if (denied || error.kind() == base::ErrorKind::kCorrupt) return NoteUnreadable(error);
     if (error.kind() != base::ErrorKind::kUnavailable || overlap_.bytes.empty()) throw;
   }
 }
@@ -318,6 +315,16 @@ void Receiver::NoteUnreadable(const base::Error& error) {
   board_->SetTrouble(
       Trouble::kArchive,
       fmt::format("damaged in the archive, and received again: {}", error.message()));
+}
+
+// The uploader compares what is received by the digests in objects' names, before it stores any of
+// it: a server that was rolled back is found out a little later, that is all.
+void Receiver::NoteUnread() {
+  board_->ClearTrouble(Trouble::kArchive);
+  if (std::exchange(said_unread_, true)) return;
+  report_->Note(
+      "the key in use may only add: archived WAL is not read, but compared by the digests in its "
+      "names");
 }
 
 Receiver::Outcome Receiver::ReceiveBatch(WalSource& source, const std::stop_token& stop) {

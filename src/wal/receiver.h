@@ -54,6 +54,7 @@ class Receiver {
   void LoadOverlap();
   base::Bytes ArchivedFrom(pg::Lsn start);
   void NoteUnreadable(const base::Error& error);
+  void NoteUnread();
   Outcome ReceiveBatch(WalSource& source, const std::stop_token& stop);
   std::uint64_t SpoolLimit() const;
   std::uint64_t BatchBytes() const;
@@ -73,6 +74,7 @@ class Receiver {
   base::Reporter* report_;
 
   bool said_sql_ = false;
+  bool said_unread_ = false;
   std::set<pg::TimelineId> known_histories_;
   // Starting points that the server turned out not to have any more, in a row.
   // Runs a request to the server; its "not found", and no other, says that it lost the WAL.

@@ -134,6 +134,91 @@ TEST_F(StreamTest, AlarmsWhenTheOpenSegmentIsArchivedWithOtherContents) {
   EXPECT_THAT(error.message(), HasSubstr("begins otherwise"));
 }
 
+// A receiver on a host that may only add.
+class AddOnlyStreamTest : public StreamTest {
+ protected:
+  void StreamUntilStored() {
+    RunningStream stream(server_, adding_, Options());
+    ASSERT_TRUE(stream.AwaitStored(server_.flush())) << stream.state().problem;
+    EXPECT_TRUE(stream.Await([](const StreamState& state) { return state.problem.empty(); }))
+        << stream.state().problem;
+    EXPECT_FALSE(stream.Stop());
+  }
+  void LoseSpool() { std::filesystem::remove_all(directory_.path() / "spool"); }
+
+  const repo::Repository add_only_ = AddOnly();
+  Archive adding_{add_only_, "shop"};
+};
+
+TEST_F(AddOnlyStreamTest, StoresWhatAFullKeyReads) {
+  server_.Grow(2 * kSmallBytes + 777);
+  StreamUntilStored();
+  ExpectArchived(kFirst, 1, server_.flush());
+  pg::ExpectError(ErrorKind::kDenied, "read no content",
+                  [&] { (void)adding_.Get(kSystem, Name(1, 1)); });
+  EXPECT_EQ(adding_.Take(kSystem).ranges, archive.Take(kSystem).ranges);
+}
+
+TEST_F(AddOnlyStreamTest, GoesOnWithoutReadingTheArchive) {
+  for (int round = 0; round < 4; ++round) {
+    server_.Grow(700'000);
+    StreamUntilStored();
+    if (round % 2 == 0) LoseSpool();
+  }
+  ExpectArchived(kFirst, 1, server_.flush());
+  EXPECT_EQ(CountObjects("wal-tail/"), 1U);
+}
+
+TEST_F(AddOnlyStreamTest, FindsARollbackByDigests) {
+  server_.Grow(kSmallBytes);
+  StreamUntilStored();
+  LoseSpool();
+  const std::vector<WalRange> before = archive.Take(kSystem).ranges;
+  server_.RollBackTo(At(2, 40));
+  server_.Grow(50'000);
+  RunningStream stream(server_, adding_, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(archive.Take(kSystem).ranges, before);
+}
+
+TEST_F(AddOnlyStreamTest, FindsAForkInAWholeSegmentByItsDigest) {
+  server_.Grow(kSmallBytes);
+  StreamUntilStored();
+  (void)archive.Put(kSystem, Name(1, 2), MakeSegment(1, 2, 99));
+  server_.Grow(kSmallBytes);
+  RunningStream stream(server_, adding_, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 2)), MakeSegment(1, 2, 99));
+}
+
+TEST_F(AddOnlyStreamTest, APartialSegmentIsNoHindrance) {
+  server_.Grow(2 * kSmallBytes);
+  StreamUntilStored();
+  base::Bytes partial = server_.Read(kFirst, At(3), 100);
+  partial.resize(kSmallBytes);
+  (void)archive.Put(kSystem, Name(1, 3) + ".partial", partial);
+  LoseSpool();
+  EXPECT_THAT(adding_.Take(kSystem).unread, testing::ElementsAre(Name(1, 3) + ".partial"));
+  server_.Grow(kSmallBytes);
+  StreamUntilStored();
+  ExpectArchived(kFirst, 1, server_.flush());
+}
+
+TEST_F(AddOnlyStreamTest, KnowsTimelinesAndStoresWhatIsDamaged) {
+  constexpr std::string_view kHistory = "1\t0/300000\tpromoted\n";
+  (void)adding_.Put(kSystem, "00000002.history", base::AsBytes(kHistory));
+  EXPECT_EQ(adding_.History(kSystem, kSecond).value().timeline(), kSecond);
+  (void)adding_.Put(kSystem, Name(1, 1), MakeSegment(1, 1));
+  EXPECT_EQ(adding_.Put(kSystem, Name(1, 1), MakeSegment(1, 1)), ArchiveOutcome::kAlreadyThere);
+  const auto objects = storage::ListAll(*storage, "wal/shop/7301234567890123456/00000001/");
+  ASSERT_EQ(objects.size(), 1U);
+  storage->FlipBitAtRest(objects[0].name, objects[0].size / 2);
+  EXPECT_EQ(adding_.Put(kSystem, Name(1, 1), MakeSegment(1, 1)), ArchiveOutcome::kStored);
+  EXPECT_EQ(archive.Get(kSystem, Name(1, 1)), MakeSegment(1, 1));
+}
+
 class DamageTest : public StreamTest {
  protected:
   void SetUp() override {

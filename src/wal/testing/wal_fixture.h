@@ -71,6 +71,12 @@ struct ArchiveFixture {
   base::Bytes Seal(base::ByteView contents) const {
     return repo::SealBlob(repository.keyring(), repo::PackKind::kWal, contents, {});
   }
+  // The same repository, as a host opens it that may only add.
+  repo::Repository AddOnly() {
+    const repo::KeyFile key = repo::KeyFile::Generate();
+    (void)repository.AddKey(key, {}, repo::KeyAccess::kAddOnly);
+    return repo::Repository::Open(storage, clock, key);
+  }
   std::size_t CountObjects(std::string_view prefix) {
     return storage::ListAll(*storage, prefix).size();
   }
