@@ -119,8 +119,7 @@ constexpr Words kJapanese = {
     .copy_ca_file = "ストアの証明書を次のファイルに置いてください:",
     .look = "鍵でリポジトリが開くことと、中身を確かめます:",
     .this_one = "最初のコマンドが \"this one\" と示すべき鍵",
-    .restore =
-        "リストアします。これは最新の時点まで。以前の時点には --at '2027-01-15 08:00' を付けます:",
+    .restore = "最新の時点までリストアします。以前の時点なら --at '2027-01-15 08:00' を付けます:",
     .no_backup =
         "この紙を作った時点ではバックアップがありませんでした。作成後は:\n"
         "holdfast restore SOURCE --to DIRECTORY",

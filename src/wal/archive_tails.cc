@@ -23,6 +23,29 @@ constexpr int kLooks = 10;
                      "the other's object"});
 }
 
+// The digest in a tail's name tells whether it is the beginning of `contents` without reading it.
+template <typename Digest>
+void RequireBeginnings(const std::string& prefix, const std::vector<Tail>& tails,
+                       base::ByteView contents, Digest&& digest_of) {
+  for (const Tail& tail : tails) {
+    const std::uint64_t length = tail.end - tail.start;
+    if (length <= contents.size() && digest_of(contents.first(length)) == tail.digest) continue;
+    throw base::Error(
+        base::ErrorKind::kConflict,
+        fmt::format("{} is not the beginning of segment {} as it was received now",
+                    TailObject(prefix, tail), tail.segment_name),
+        {"two servers wrote to this source, or the server was rolled back; nothing was removed"});
+  }
+}
+
+// The tails that `tail` goes further than, or as far as with other contents.
+std::vector<Tail> Replaced(std::vector<Tail> tails, const Tail& tail) {
+  std::erase_if(tails, [&](const Tail& other) {
+    return other.end > tail.end || (other.end == tail.end && other.digest == tail.digest);
+  });
+  return tails;
+}
+
 }  // namespace
 
 std::vector<Tail> Archive::TailsOf(pg::SystemIdentifier system, pg::TimelineId timeline,
@@ -37,20 +60,11 @@ std::vector<Tail> Archive::TailsOf(pg::SystemIdentifier system, pg::TimelineId t
   return tails;
 }
 
-// The digest in a tail's name tells whether it is the beginning of `contents` without reading it.
 void Archive::RemoveTails(pg::SystemIdentifier system, const std::vector<Tail>& tails,
                           base::ByteView contents) {
   const std::string prefix = TailPrefix(source_, system);
-  for (const Tail& tail : tails) {
-    const std::uint64_t length = tail.end - tail.start;
-    if (length > contents.size() || DigestOf(contents.first(length)) != tail.digest) {
-      throw base::Error(
-          base::ErrorKind::kConflict,
-          fmt::format("{} is not the beginning of segment {} as it was received now",
-                      TailObject(prefix, tail), tail.segment_name),
-          {"two servers wrote to this source, or the server was rolled back; nothing was removed"});
-    }
-  }
+  RequireBeginnings(prefix, tails, contents,
+                    [&](base::ByteView beginning) { return DigestOf(beginning); });
   for (const Tail& tail : tails) {
     (void)repository_->storage().Remove(TailObject(prefix, tail));
   }
@@ -92,13 +106,17 @@ void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::
   CheckSegmentStart(bytes, tail.segment_name);
   RecordSegmentSize(system, header.segment_size);
   if (BeginsStoredSegment(system, tail, bytes)) return;
-  (void)Store(TailObject(TailPrefix(source_, system), tail), tail.digest, repo::PackKind::kWal,
-              bytes);
-  std::vector<Tail> older = TailsOf(system, timeline, segment_start);
-  std::erase_if(older, [&](const Tail& other) {
-    return other.end > tail.end || (other.end == tail.end && other.digest == tail.digest);
-  });
-  RemoveTails(system, older, bytes);
+  const std::string prefix = TailPrefix(source_, system);
+  if (!reads_content()) {
+    // Nobody has compared the bytes with what is there: what contradicts it must not come beside
+    // it, and what is shorter waits until it can be compared.
+    const std::vector<Tail> there = TailsOf(system, timeline, segment_start);
+    if (std::ranges::any_of(there, [&](const Tail& other) { return other.end > tail.end; })) return;
+    RequireBeginnings(prefix, Replaced(there, tail), bytes,
+                      [&](base::ByteView beginning) { return DigestOf(beginning); });
+  }
+  (void)Store(TailObject(prefix, tail), tail.digest, repo::PackKind::kWal, bytes);
+  RemoveTails(system, Replaced(TailsOf(system, timeline, segment_start), tail), bytes);
 }
 
 void Archive::DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
