@@ -67,6 +67,7 @@ int WeightOf(ExitCode code) {
 
 CopyOutcome CopySource(Session& session, const repo::Repository& from, const repo::Repository& to,
                        const CopyRequest& request) {
+  from.RequireContentKey("copying");
   replicate::CopyPlan plan = replicate::PlanCopy(from, to, request.source, request.only);
   CopyOutcome outcome;
   if (request.only.empty()) LeaveOutWhatIsNotKept(session, from, request, plan, outcome);
