@@ -214,6 +214,15 @@ class FileStage {
   RestoreResult result_;
 };
 
+// After the lease was put: from then on, prune spares it. Before, it may have begun to delete it.
+void CheckListed(storage::Storage& storage, const repo::BackupId& backup) {
+  if (storage.Stat(repo::SnapshotObject(backup)) && !storage.Stat(repo::TombstoneObject(backup)))
+    return;
+  throw base::Error(base::ErrorKind::kConflict,
+                    fmt::format("backup {} was forgotten by another meanwhile", backup.ToString()),
+                    {"see which there are: holdfast list " + backup.source});
+}
+
 // A repository that cannot be written to (read-only media, credentials that only read) must still
 // restore.
 std::unique_ptr<repo::Lease> PinBackup(const repo::Repository& repository, const RestorePlan& plan,
@@ -239,6 +248,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
                              const RestoreOptions& options, base::Reporter& report,
                              const std::stop_token& stop) {
   const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan, report);
+  CheckListed(repository.storage(), plan.backup.id);
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
   Claim claim(plan.to, plan.tablespaces);
