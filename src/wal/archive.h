@@ -90,6 +90,10 @@ class Archive {
   // Error(kConflict) when a tail is not its beginning, or it is not that of the whole segment.
   void PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                base::ByteView bytes);
+  // Error(kConflict) when a tail of the segment is not the beginning of `whole`. Before it is
+  // stored, where nobody could compare it with the archive in another way.
+  void CheckTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
+                  base::ByteView whole);
   // Removes the tails of a segment that is stored whole, with the contents `whole`.
   // Error(kConflict), and nothing removed, when one of them is not its beginning.
   void DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,

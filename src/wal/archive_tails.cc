@@ -119,6 +119,12 @@ void Archive::PutTail(pg::SystemIdentifier system, pg::TimelineId timeline, pg::
   RemoveTails(system, Replaced(TailsOf(system, timeline, segment_start), tail), bytes);
 }
 
+void Archive::CheckTails(pg::SystemIdentifier system, pg::TimelineId timeline,
+                         pg::Lsn segment_start, base::ByteView whole) {
+  RequireBeginnings(TailPrefix(source_, system), TailsOf(system, timeline, segment_start), whole,
+                    [&](base::ByteView beginning) { return DigestOf(beginning); });
+}
+
 void Archive::DropTails(pg::SystemIdentifier system, pg::TimelineId timeline, pg::Lsn segment_start,
                         base::ByteView whole) {
   RemoveTails(system, TailsOf(system, timeline, segment_start), whole);

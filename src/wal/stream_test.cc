@@ -182,6 +182,19 @@ TEST_F(AddOnlyStreamTest, FindsARollbackByDigests) {
   EXPECT_EQ(archive.Take(kSystem).ranges, before);
 }
 
+TEST_F(AddOnlyStreamTest, FindsARollbackThatHasFilledTheSegmentMeanwhile) {
+  server_.Grow(kSmallBytes);
+  StreamUntilStored();
+  LoseSpool();
+  const std::vector<WalRange> before = archive.Take(kSystem).ranges;
+  server_.RollBackTo(At(2, 40));
+  server_.Grow(2 * kSmallBytes);
+  RunningStream stream(server_, adding_, Options());
+  ASSERT_TRUE(stream.AwaitEnd());
+  EXPECT_EQ(stream.Stop().value().kind(), ErrorKind::kConflict);
+  EXPECT_EQ(archive.Take(kSystem).ranges, before);
+}
+
 TEST_F(AddOnlyStreamTest, FindsAForkInAWholeSegmentByItsDigest) {
   server_.Grow(kSmallBytes);
   StreamUntilStored();

@@ -106,6 +106,9 @@ void Uploader::StoreHistories() {
 void Uploader::StoreWhole(const SpooledSegment& segment) {
   if (stored_whole_.contains({segment.timeline, segment.start})) return;
   const base::Bytes bytes = spool_->Read(segment);
+  if (!archive_->reads_content()) {
+    archive_->CheckTails(system(), segment.timeline, segment.start, bytes);
+  }
   (void)archive_->Put(
       system(), pg::FormatSegmentName(segment.timeline, segment.segment, segment_size()), bytes);
   archive_->DropTails(system(), segment.timeline, segment.start, bytes);
