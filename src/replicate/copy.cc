@@ -12,7 +12,6 @@
 #include "base/workers.h"
 #include "replicate/backup_copy.h"
 #include "repo/lease.h"
-#include "repo/withdrawal.h"
 
 namespace holdfast::replicate {
 
@@ -79,19 +78,13 @@ class Planning {
       return;
     } else if (const auto found = unreadable_.find(id); found != unreadable_.end()) {
       plan_.failures.push_back({.what = NameOf(id) + " of the target", .error = found->second});
-    } else if (!IsForgotten(id)) {
+    } else if (!listing_.tombstones.contains(id)) {
       plan_.backups.push_back(std::move(backup));
     } else if (only.empty()) {
       plan_.forgotten.push_back(id);
     } else {
       Refuse(id, "it was forgotten in the target repository");
     }
-  }
-
-  // An attempt that was withdrawn is made again.
-  bool IsForgotten(const repo::BackupId& id) const {
-    if (!listing_.tombstones.contains(id)) return false;
-    return to_.storage().Stat(repo::TombstoneObject(id)) || !repo::IsWithdrawn(to_.storage(), id);
   }
 
   void Refuse(const repo::BackupId& id, std::string why) {
@@ -233,7 +226,6 @@ class Run {
                                     .report = report_,
                                     .keep_alive = [this] { KeepAlive(); }};
     try {
-      repo::ClearWithdrawn(to_.storage(), backup.id);
       CopiedBackup copied = CopyBackup(context, backup, ChooseShared(shared_, backup), stop);
       result_.packs += copied.packs;
       result_.bytes_stored += copied.bytes_stored;

@@ -43,14 +43,4 @@ bool IsWithdrawn(storage::Storage& storage, const BackupId& id) {
   }
 }
 
-// The snapshot first, as prune does: without its mark it would stand.
-void ClearWithdrawn(storage::Storage& storage, const BackupId& id) {
-  if (!storage.Stat(WithdrawalObject(id))) return;
-  if (storage.Stat(SnapshotObject(id))) {
-    if (!IsWithdrawn(storage, id)) return;
-    (void)storage.Remove(SnapshotObject(id));
-  }
-  (void)storage.Remove(WithdrawalObject(id));
-}
-
 }  // namespace holdfast::repo

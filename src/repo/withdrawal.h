@@ -29,8 +29,4 @@ void PutWithdrawal(storage::Storage& storage, const BackupId& id, const Withdraw
 // read.
 bool IsWithdrawn(storage::Storage& storage, const BackupId& id);
 
-// Before a backup is put again under its name, as copies are: removes what an attempt that was
-// withdrawn left there. A backup that stands is left alone.
-void ClearWithdrawn(storage::Storage& storage, const BackupId& id);
-
 }  // namespace holdfast::repo

@@ -11,20 +11,14 @@ namespace {
 
 const BackupId kBackup = BackupId::Parse("shop/20261121T070003Z-4f2a");
 
-// A backup that was published with this secret.
-WithdrawalSecret PublishedOne(TestRepository& test) {
+TEST(Withdrawal, TakesABackupOutOfTheListsByItsWritersSecretOnly) {
+  TestRepository test;
   const WithdrawalSecret secret = WithdrawalSecret::New();
   Snapshot snapshot;
   snapshot.id = kBackup;
   snapshot.withdrawal = secret.Digest();
   (void)test.memory->Put(SnapshotObject(kBackup),
                          EncodeSnapshot(test.sound().keyring(), snapshot, {}));
-  return secret;
-}
-
-TEST(Withdrawal, TakesABackupOutOfTheListsByItsWritersSecretOnly) {
-  TestRepository test;
-  const WithdrawalSecret secret = PublishedOne(test);
   ASSERT_EQ(ListBackups(test.sound()).size(), 1U);
 
   // Another host's attempt.
@@ -57,25 +51,6 @@ TEST(Withdrawal, EveryBackupCanBeWithdrawnByItsOwnSecret) {
   ASSERT_TRUE(first.withdrawal);
   EXPECT_EQ(ReadSnapshot(test.sound(), kBackup).withdrawal, first.withdrawal);
   EXPECT_EQ(ReadPlainSnapshot(*test.memory, kBackup).withdrawal, first.withdrawal);
-}
-
-TEST(Withdrawal, IsClearedAwayWithItsBackupAndLeavesOthersAlone) {
-  TestRepository test;
-  const WithdrawalSecret secret = PublishedOne(test);
-  ClearWithdrawn(*test.memory, kBackup);
-  EXPECT_EQ(ListBackups(test.sound()).size(), 1U);
-  (void)test.memory->Put(WithdrawalObject(kBackup), WithdrawalSecret::New().bytes());
-  ClearWithdrawn(*test.memory, kBackup);
-  EXPECT_EQ(ListBackups(test.sound()).size(), 1U) << "a stranger's mark is nothing";
-  (void)test.memory->Remove(WithdrawalObject(kBackup));
-  PutWithdrawal(*test.memory, kBackup, secret);
-  ClearWithdrawn(*test.memory, kBackup);
-  EXPECT_FALSE(test.memory->Stat(SnapshotObject(kBackup)));
-  EXPECT_FALSE(test.memory->Stat(WithdrawalObject(kBackup)));
-  // As after a crash between the two.
-  PutWithdrawal(*test.memory, kBackup, secret);
-  ClearWithdrawn(*test.memory, kBackup);
-  EXPECT_FALSE(test.memory->Stat(WithdrawalObject(kBackup)));
 }
 
 }  // namespace
