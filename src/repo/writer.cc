@@ -88,10 +88,27 @@ std::vector<ShortPackId> ShortIds(const NeededPacks& needed) {
   return ids;
 }
 
+// Whether it was stored although its put failed: the answer may have been lost.
+bool ShowsAllTheSame(storage::Storage& storage, const std::string& object,
+                     base::ByteView contents) {
+  try {
+    const std::optional<base::Bytes> there = storage.Get(object);
+    return there && base::Equal(*there, contents);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // Already there: by an attempt of ours whose answer was lost, or somebody else's.
 void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView contents) {
   const std::string object = SnapshotObject(id);
-  if (storage.Put(object, contents) == storage::PutOutcome::kStored) return;
+  try {
+    if (storage.Put(object, contents) == storage::PutOutcome::kStored) return;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kUnavailable && ShowsAllTheSame(storage, object, contents))
+      return;
+    throw;
+  }
   const std::optional<base::Bytes> there = storage.Get(object);
   if (!there) {
     throw Error(ErrorKind::kUnavailable,

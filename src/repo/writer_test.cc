@@ -362,13 +362,24 @@ TEST(WriterCommit, WithdrawsTheSnapshotWhenTheLastLookFindsAPackCondemned) {
   EXPECT_FALSE(test.memory->Stat(TombstoneObject(Id(1))));
 }
 
-// Whoever is told that a backup failed must not find it listed, unwatched as it is.
-TEST(WriterCommit, WithdrawsTheSnapshotWhenTheAnswerToItsPutIsLost) {
+TEST(WriterCommit, LooksForTheSnapshotWhenTheAnswerToItsPutIsLost) {
   TestRepository test;
   Ready ready(test, test.repository());
   test.faulty->Inject({.kind = storage::FaultKind::kFailApplied,
                        .verb = Verb::kPut,
                        .prefix = std::string(kSnapshotsPrefix)});
+  (void)ready.writer.Commit(ready.draft);
+  EXPECT_EQ(ListBackups(test.sound()).size(), 1U);
+}
+
+// Whoever is told that a backup failed must not find it listed, unwatched as it is.
+TEST(WriterCommit, WithdrawsTheSnapshotWhenItIsNotKnownToBeThere) {
+  TestRepository test;
+  Ready ready(test, test.repository());
+  const std::string snapshots(kSnapshotsPrefix);
+  test.faulty->Inject(
+      {.kind = storage::FaultKind::kFailApplied, .verb = Verb::kPut, .prefix = snapshots});
+  test.faulty->Inject({.verb = Verb::kGet, .prefix = SnapshotObject(Id(1))});
   EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
             base::ErrorKind::kUnavailable);
   EXPECT_TRUE(test.memory->Stat(SnapshotObject(Id(1))));
