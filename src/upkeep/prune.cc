@@ -262,6 +262,7 @@ class Run {
   void RemoveSnapshots() {
     Removal removal;
     for (const ViewedSnapshot* snapshot : plan_.snapshots) {
+      if (CameAgain(*snapshot)) continue;
       const Removal record = RemoveNamed({repo::SnapshotObject(snapshot->id)});
       removal.Add(record);
       if (record.refused == 0) removal.Add(RemoveMarks(snapshot->id));
@@ -271,6 +272,17 @@ class Run {
       if (!storage_.Stat(repo::SnapshotObject(id))) removal.Add(RemoveMarks(id));
     }
     WarnOfRefusals(removal, "backup records");
+  }
+
+  // A copy keeps its backup's name: another prune may have removed the one that was viewed, and a
+  // new copy have been made since.
+  bool CameAgain(const ViewedSnapshot& snapshot) {
+    const auto there = storage_.Stat(repo::SnapshotObject(snapshot.id));
+    // A store may tell parts of a second in listings only.
+    const auto seconds = [](base::Time time) {
+      return std::chrono::floor<std::chrono::seconds>(time);
+    };
+    return there && seconds(there->modified) != seconds(snapshot.stored);
   }
 
   Removal RemoveMarks(const repo::BackupId& id) {
