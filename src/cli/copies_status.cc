@@ -10,6 +10,7 @@
 #include "repo/snapshot.h"
 #include "storage/s3_url.h"
 #include "wal/archive.h"
+#include "wal/coverage.h"
 
 namespace holdfast::cli {
 namespace {
@@ -43,19 +44,20 @@ HeldPlace PlaceOf(const config::Repository& repository) {
   return {.name = repository.name, .medium = FileSystemOf(path)};
 }
 
-// Of the timeline that the source itself was last seen on, else the newest.
-std::optional<pg::Lsn> EndOfWal(const repo::Repository& repository, const std::string& source,
-                                pg::SystemIdentifier system) {
+// From the newest backup on, along the timeline that the source itself was last seen on.
+void ReadWal(const repo::Repository& repository, const std::string& source,
+             const repo::LogRange& log, CopyFacts& copy) {
+  const pg::SystemIdentifier system(log.system);
   wal::Archive archive(repository, source);
   const wal::Inventory inventory = archive.Take(system);
-  if (inventory.ranges.empty()) return std::nullopt;
+  if (inventory.ranges.empty()) return;
   const pg::TimelineId timeline =
-      archive.RecordedTimeline(system).value_or(inventory.ranges.back().timeline);
-  std::optional<pg::Lsn> end;
-  for (const wal::WalRange& range : inventory.ranges) {
-    if (range.timeline == timeline) end = std::max(end.value_or(range.end), range.end);
-  }
-  return end;
+      archive.RecordedTimeline(system).value_or(pg::TimelineId(log.timeline));
+  wal::Lineage lineage = {{.timeline = timeline, .begin = pg::Lsn(), .end = std::nullopt}};
+  if (const auto history = archive.History(system, timeline)) lineage = history->Spans();
+  const wal::Reach reach = wal::FollowWal(inventory, lineage, pg::Lsn(log.start));
+  copy.wal_end = reach.end;
+  if (reach.first_gap) copy.wal_gap = reach.first_gap->ToString(inventory.segment_size);
 }
 
 void ReadCopy(Session& session, const config::Source& source, CopyFacts& copy) {
@@ -72,7 +74,7 @@ void ReadCopy(Session& session, const config::Source& source, CopyFacts& copy) {
                              .finished = backups.back().facts.finished,
                              .size = backups.back().facts.tree.total_size};
   const auto& log = backups.back().facts.log;
-  if (log) copy.wal_end = EndOfWal(repository, source.name, pg::SystemIdentifier(log->system));
+  if (log) ReadWal(repository, source.name, *log, copy);
 }
 
 }  // namespace

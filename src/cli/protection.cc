@@ -118,6 +118,10 @@ class Judge {
       Attention(fmt::format("the copy in {} lacks the newest backup, {}", copy.repository,
                             facts_.newest->id),
                 hint);
+    if (!copy.wal_gap.empty())
+      Attention(fmt::format("the copy in {} lacks WAL behind its newest backup: {}",
+                            copy.repository, copy.wal_gap),
+                hint);
   }
 
   void JudgeServer() {

@@ -50,7 +50,8 @@ struct CopyFacts {
   std::string problem{};  // why it cannot be read; then nothing else is known
   std::size_t backups = 0;
   std::optional<NewestBackup> newest{};
-  std::optional<pg::Lsn> wal_end{};
+  std::optional<pg::Lsn> wal_end{};    // without a gap, from its newest backup on
+  std::string wal_gap{};               // the segments that are missing behind that, in words
   std::vector<std::string> damaged{};  // backups there that cannot be read
 };
 

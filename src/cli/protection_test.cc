@@ -62,6 +62,13 @@ TEST_F(AProtectedSource, NeedsAttentionWhenACopyLacksTheNewestBackup) {
   EXPECT_THAT(Text(), HasSubstr("offsite lacks the newest backup, shop/x"));
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenACopyLacksWal) {
+  facts.copies = {{.repository = "offsite", .backups = 1, .newest = facts.newest}};
+  facts.copies[0].wal_gap = "000000010000000000000003";
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  EXPECT_THAT(Text(), HasSubstr("000000010000000000000003"));
+}
+
 TEST_F(AProtectedSource, NeedsAttentionWhenACopyIsEmptyOrCannotBeRead) {
   facts.copies = {{.repository = "offsite"}};
   EXPECT_THAT(Text(), HasSubstr("offsite holds no backup"));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 #include <vector>
@@ -33,8 +34,15 @@ repo::WriterOptions WriterOptionsFor(const CopyOptions& options, const repo::Sna
 void CopyPins(const repo::Repository& from, const repo::Repository& to, const repo::BackupId& id) {
   const repo::Pins ours = repo::ListPins(from.storage(), id.source);
   const auto found = ours.find(id);
-  if (found == ours.end() || repo::ListPins(to.storage(), id.source).contains(id)) return;
-  for (const repo::Pin& pin : found->second) repo::PutPin(to.storage(), id, pin.until);
+  if (found == ours.end()) return;
+  const repo::Pins theirs = repo::ListPins(to.storage(), id.source);
+  const auto there = theirs.find(id);
+  for (const repo::Pin& pin : found->second) {
+    const bool has =
+        there != theirs.end() &&
+        std::ranges::find(there->second, pin.until, &repo::Pin::until) != there->second.end();
+    if (!has) repo::PutPin(to.storage(), id, pin.until);
+  }
 }
 
 void RequireLog(const repo::Repository& to, const repo::Snapshot& backup) {
@@ -58,7 +66,12 @@ class Copying {
         sides_{.from = context.from,
                .to = context.to,
                .from_frames = from_frames_,
-               .to_frames = to_frames_},
+               .to_frames = to_frames_,
+               .keep_alive =
+                   [this] {
+                     writer_.KeepAlive();
+                     context_.keep_alive();
+                   }},
         writer_(context.to, WriterOptionsFor(context.options, backup, shared)),
         pairs_(from_frames_, to_frames_, writer_) {}
 
@@ -102,8 +115,7 @@ class Copying {
     pairs_.Add(pack, copy);
     context_.notes.Add(pack, copy);
     context_.report.Advance(StoredSize(*from_frames_.Footer(pack)));
-    writer_.KeepAlive();
-    context_.keep_alive();
+    sides_.keep_alive();
   }
 
   const BackupCopyContext& context_;

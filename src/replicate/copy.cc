@@ -80,6 +80,10 @@ class Planning {
       plan_.failures.push_back({.what = NameOf(id) + " of the target", .error = found->second});
     } else if (!listing_.tombstones.contains(id)) {
       plan_.backups.push_back(std::move(backup));
+    } else if (!to_.storage().Stat(repo::TombstoneObject(id))) {
+      Refuse(id,
+             "an attempt to copy it was taken back in the target repository: a prune there makes "
+             "room for another, a day after that");
     } else if (only.empty()) {
       plan_.forgotten.push_back(id);
     } else {
@@ -153,7 +157,7 @@ class Run {
     }
     to_.CheckMayWrite();
     PinOrigin();
-    HoldLogs();
+    HoldLogs(to_);
     CopyWal(stop);
     for (const repo::Snapshot& backup : plan_.there) {
       const auto same = std::ranges::find(plan_.of_target, backup.id, &repo::Snapshot::id);
@@ -171,10 +175,10 @@ class Run {
     repo::LeaseDraft draft{.kind = "copy", .pins = {}, .log = std::nullopt};
     for (const repo::Snapshot& backup : plan_.backups) draft.pins.push_back(backup.id);
     if (!plan_.there.empty()) draft.pins.push_back(plan_.there.back().id);
-    if (draft.pins.empty()) return;
-    if (!plan_.backups.empty()) draft.log = plan_.backups.front().facts.log;
     try {
-      origin_lease_ = std::make_unique<repo::Lease>(from_, std::move(draft));
+      if (!draft.pins.empty())
+        leases_.push_back(std::make_unique<repo::Lease>(from_, std::move(draft)));
+      HoldLogs(from_);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kDenied && error.kind() != ErrorKind::kUnavailable) throw;
       Warn(
@@ -184,19 +188,18 @@ class Run {
     }
   }
 
-  // WAL that arrives before the backups that need it is no waste.
-  void HoldLogs() {
+  // At the target: WAL that arrives before the backups that need it is no waste.
+  void HoldLogs(const repo::Repository& repository) {
     for (const auto& [system, start] : LogStarts(plan_)) {
       const repo::LogRange log{
           .system = system.value(), .timeline = 1, .start = start.value(), .stop = start.value()};
-      target_leases_.push_back(std::make_unique<repo::Lease>(
-          to_, repo::LeaseDraft{.kind = "copy", .pins = {}, .log = log}));
+      leases_.push_back(std::make_unique<repo::Lease>(
+          repository, repo::LeaseDraft{.kind = "copy", .pins = {}, .log = log}));
     }
   }
 
   void KeepAlive() {
-    if (origin_lease_) origin_lease_->KeepAlive();
-    for (const auto& lease : target_leases_) lease->KeepAlive();
+    for (const auto& lease : leases_) lease->KeepAlive();
   }
 
   void Warn(std::string text) {
@@ -208,7 +211,8 @@ class Run {
     const LogCopyOptions log{
         .source = plan_.source,
         .wants = options_.wants_segment ? options_.wants_segment : SinceTheOldestBackup(plan_),
-        .dry_run = options_.dry_run};
+        .dry_run = options_.dry_run,
+        .keep_alive = [this] { KeepAlive(); }};
     LogCopyResult copied = CopyLog(from_, to_, log, report_, stop);
     result_.log.files += copied.files;
     result_.log.tails += copied.tails;
@@ -238,7 +242,14 @@ class Run {
       return;
     }
     // A prune that had looked before the backup was there may have taken WAL that was there.
-    if (backup.facts.log && !HasLog(to_, plan_.source, *backup.facts.log)) CopyWal(stop);
+    if (!backup.facts.log || HasLog(to_, plan_.source, *backup.facts.log)) return;
+    CopyWal(stop);
+    if (HasLog(to_, plan_.source, *backup.facts.log)) return;
+    Error error(ErrorKind::kCorrupt,
+                "it was copied, and WAL that it needs is neither there nor here any more",
+                {fmt::format("it cannot be restored from there: forget it in that repository, {}",
+                             backup.id.ToString())});
+    result_.failures.push_back({.what = NameOf(backup.id), .error = std::move(error)});
   }
 
   const repo::Repository& from_;
@@ -248,8 +259,7 @@ class Run {
   base::Reporter& report_;
   CopyNotes notes_;
   CopyResult result_;
-  std::unique_ptr<repo::Lease> origin_lease_;
-  std::vector<std::unique_ptr<repo::Lease>> target_leases_;
+  std::vector<std::unique_ptr<repo::Lease>> leases_;  // on both sides
   std::map<repo::BackupId, SharedBackup> shared_;
 };
 

@@ -85,10 +85,10 @@ class ClusterLog {
     const std::string tail_prefix = wal::TailPrefix(options.source, system);
     std::vector<std::string> unknown;
     if (const auto after = options.after.find(system); after != options.after.end()) {
-      newest_ = after->second;
+      after_ = after->second;
     }
-    from_files_ = FilesOf(from.storage(), prefix, newest_, &unknown);
-    to_files_ = FilesOf(to.storage(), prefix, newest_, nullptr);
+    from_files_ = FilesOf(from.storage(), prefix, after_, &unknown);
+    to_files_ = FilesOf(to.storage(), prefix, after_, nullptr);
     from_tails_ = TailsOf(from.storage(), tail_prefix);
     to_tails_ = TailsOf(to.storage(), tail_prefix);
     for (const std::string& object : unknown) {
@@ -107,6 +107,7 @@ class ClusterLog {
     report.BeginPhase("copying WAL", missing.size() * size_.bytes());
     for (const std::string& name : missing) {
       base::ThrowIfStopped(stop);
+      options_.keep_alive();
       CopyFile(name);
       report.Advance(size_.bytes());
     }
@@ -116,7 +117,8 @@ class ClusterLog {
     }
     report.EndPhase();
     CopyTimelineRecord();
-    if (!newest_.empty()) result_.newest[system_] = newest_;
+    if (std::string complete = Complete(); !complete.empty())
+      result_.newest[system_] = std::move(complete);
   }
 
  private:
@@ -137,8 +139,25 @@ class ClusterLog {
     return pg::WalFileKindOf(name).value_or(pg::WalFileKind::kBackupHistory);
   }
 
-  void NoteThere(const std::string& name) {
-    if (KindOf(name) == pg::WalFileKind::kSegment) newest_ = std::max(newest_, name);
+  // The segment up to which the target has all that is wanted. It ends before what failed, and
+  // before a hole, which a file that is late may still fill.
+  std::string Complete() const {
+    std::string complete = after_;
+    std::optional<pg::WalFileName> last = pg::ParseWalFileName(after_, size_);
+    for (const auto& [name, digests] : from_files_) {
+      const auto file = pg::ParseWalFileName(name, size_);
+      if (!file || file->kind != pg::WalFileKind::kSegment) continue;
+      if (!IsWanted(name)) {
+        last.reset();
+      } else {
+        const bool abuts = !last || last->timeline != file->timeline ||
+                           pg::NextSegment(last->segment) == file->segment;
+        if (!abuts || (!to_files_.contains(name) && !copied_.contains(name))) break;
+        last = file;
+      }
+      complete = name;
+    }
+    return complete;
   }
 
   // Histories, which are small, and the newest segment of each timeline.
@@ -146,7 +165,6 @@ class ClusterLog {
     std::map<std::string, std::string> newest;
     for (const auto& [name, digests] : from_files_) {
       if (!to_files_.contains(name)) continue;
-      NoteThere(name);
       if (KindOf(name) == pg::WalFileKind::kHistory) Compare(name);
       if (KindOf(name) == pg::WalFileKind::kSegment) newest[name.substr(0, 8)] = name;
     }
@@ -199,7 +217,7 @@ class ClusterLog {
         ++result_.files;
         result_.bytes += contents->size();
       }
-      NoteThere(name);
+      copied_.insert(name);
       const auto tails = to_tails_.find(name);
       if (tails == to_tails_.end()) return;
       theirs_.DropTails(system_, tails->second.timeline, tails->second.start, *contents);
@@ -251,7 +269,8 @@ class ClusterLog {
   wal::Archive ours_;
   wal::Archive theirs_;
   const pg::SegmentSize size_;
-  std::string newest_;  // the segment with the highest name that both have
+  std::string after_;  // a segment's name; nothing before it was looked at
+  std::set<std::string> copied_;
   Files from_files_;
   Files to_files_;
   Tails from_tails_;

@@ -35,13 +35,15 @@ struct LogCopyOptions {
   // For who copies again and again: only what comes behind these is looked at.
   SegmentNames after{};
   bool dry_run = false;
+  std::function<void()> keep_alive = [] {};  // called between files
 };
 
 struct LogCopyResult {
   std::uint64_t files = 0;  // segments, histories and what else a server archives
   std::uint64_t tails = 0;  // of open segments
   std::uint64_t bytes = 0;  // of their content
-  SegmentNames newest{};    // that both have now
+  // Up to which both have all that was wanted; behind one that could not be copied nothing counts.
+  SegmentNames newest{};
   std::vector<CopyFailure> failures;
 };
 

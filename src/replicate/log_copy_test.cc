@@ -106,6 +106,33 @@ TEST_F(LogCopyTest, GoesOnBehindWhatBothHave) {
   EXPECT_FALSE(to.archive.Contains(kSystem, Name(1, 1)));
 }
 
+TEST_F(LogCopyTest, ComesBackToWhatFailedAndToWhatIsLate) {
+  PutSegments(from.archive, 1, 2);
+  const std::string damaged = ObjectOf(from, Name(1, 2));
+  const base::Bytes sound = *from.storage->Get(damaged);
+  (void)from.storage->Remove(damaged);
+  (void)from.storage->Put(damaged, base::Bytes(100, 1));
+  PutSegments(from.archive, 3, 3);
+  LogCopyResult result = Copy();
+  EXPECT_EQ(result.failures.size(), 1U);
+  EXPECT_EQ(result.newest, (SegmentNames{{kSystem, Name(1, 1)}}));
+  (void)from.storage->Remove(damaged);
+  (void)from.storage->Put(damaged, sound);
+  PutSegments(from.archive, 5, 5);  // before the fourth
+  const auto next = [&] {
+    return CopyLog(from.repository, to.repository, {.source = "shop", .after = result.newest},
+                   report, {});
+  };
+  result = next();
+  EXPECT_THAT(result.failures, IsEmpty());
+  EXPECT_EQ(result.newest, (SegmentNames{{kSystem, Name(1, 3)}}));
+  EXPECT_TRUE(to.archive.Contains(kSystem, Name(1, 5)));
+  PutSegments(from.archive, 4, 4);
+  result = next();
+  EXPECT_EQ(result.newest, (SegmentNames{{kSystem, Name(1, 5)}}));
+  EXPECT_EQ(to.archive.Take(kSystem).ranges, from.archive.Take(kSystem).ranges);
+}
+
 TEST_F(LogCopyTest, FollowsAnOpenSegmentUntilItIsWhole) {
   PutSegments(from.archive, 1, 1);
   const base::Bytes second = MakeSegment(1, 2);

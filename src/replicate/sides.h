@@ -1,6 +1,7 @@
 // The two repositories of a copy.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "repo/frame_reader.h"
@@ -14,6 +15,7 @@ struct Sides {
   const repo::Repository& to;
   repo::FrameReader& from_frames;
   repo::FrameReader& to_frames;
+  std::function<void()> keep_alive;  // called every now and then in long work
 };
 
 // A backup that is in both: what the next one shares with it is in the target already.

@@ -208,6 +208,7 @@ std::vector<repo::PackId> PacksToCopy(const Sides& sides, const CopyNotes& notes
   Gathering gathering(sides, notes, pairs);
   while (const std::optional<repo::TreeEntry> entry = reader.Next()) {
     base::ThrowIfStopped(stop);
+    sides.keep_alive();
     const SharedPair pair = beside.Take(entry->path);
     if (const auto* paged = std::get_if<repo::PagedContent>(&entry->content)) {
       gathering.Add(*paged, pair);
@@ -235,7 +236,7 @@ repo::TreeRoot CopyTree(const Sides& sides, repo::Writer& writer, const PackPair
   Rewriting rewriting(sides, writer, pairs);
   while (const std::optional<repo::TreeEntry> entry = reader.Next()) {
     base::ThrowIfStopped(stop);
-    writer.KeepAlive();
+    sides.keep_alive();
     out.Add(rewriting.Rewrite(*entry, beside.Take(entry->path)));
   }
   return out.Finish();
