@@ -64,7 +64,8 @@ void CopyTo(Session& session, const repo::Repository& from, const CopyRequest& r
     if (!session.json()) PrintCopy(session, request, outcome);
     WarnOfFailures(session, request, outcome.result);
     runs.failed = runs.failed || CodeOf(outcome.result) != ExitCode::kDone;
-  } catch (const base::Error& error) {
+  } catch (...) {
+    const base::Error error = base::ToError(std::current_exception());
     runs.failed = true;
     runs.interrupted = error.kind() == base::ErrorKind::kCancelled;
     session.reporter().Warn(fmt::format(
@@ -81,6 +82,12 @@ void CopyTo(Session& session, const repo::Repository& from, const CopyRequest& r
 CopyRuns CopyToAll(Session& session, const repo::Repository& from,
                    const config::Repository& settings, const config::Source& source) {
   CopyRuns runs;
+  if (!source.copies.empty() && from.access() == repo::KeyAccess::kAddOnly) {
+    session.reporter().Note(
+        "the key only adds, so nothing is copied from here: run `holdfast copy` on a host whose "
+        "key reads");
+    return runs;
+  }
   for (const config::Copy& copy : source.copies) {
     if (runs.interrupted) break;
     const config::Repository& to = session.config().RepositoryNamed(copy.repository);

@@ -183,8 +183,7 @@ class ClusterCheck {
     const base::Path spool = SpoolDirectory(session_, source_.name);
     Guard("spool", "give state_directory a place that can be written to", [&] {
       base::Path there = spool;
-      while (!base::Exists(there) && there.has_parent_path() &&
-             there != there.parent_path())
+      while (!base::Exists(there) && there.has_parent_path() && there != there.parent_path())
         there = there.parent_path();
       if (access(there.c_str(), W_OK | X_OK) != 0)
         throw base::SystemError(errno, fmt::format("cannot write to {}", there.string()));

@@ -115,7 +115,7 @@ int Worse(int a, int b) {
   const int attention = ToInt(ExitCode::kAttention);
   if (a == 0 || b == 0) return std::max(a, b);
   if (a == attention || b == attention) return std::max(a, b);
-  return a == ToInt(ExitCode::kCorrupt) ? a : b;
+  return b == ToInt(ExitCode::kCorrupt) ? b : a;
 }
 
 // A target that is down must not keep the others from their copies.
@@ -150,7 +150,6 @@ int Copy(Session& session, const Options& options) {
       named ? BetweenTwo(session, options, repositories) : AsConfigured(session, options.words);
   nlohmann::json printed = nlohmann::json::array();
   int code = 0;
-  std::optional<Error> unreachable;
   for (CopyRequest& request : requests) {
     request.dry_run = options.dry_run;
     request.jobs = options.jobs;
@@ -159,11 +158,14 @@ int Copy(Session& session, const Options& options) {
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled || requests.size() == 1) throw;
       session.reporter().Warn(error.message());
-      unreachable = error;
+      printed.push_back({{"source", request.source},
+                         {"from", request.from->name},
+                         {"to", request.to->name},
+                         {"error", error.message()}});
+      code = Worse(code, ToInt(ExitCodeOf(error.kind())));
     }
   }
   if (session.json()) session.PrintJson({{"copies", std::move(printed)}});
-  if (unreachable) throw *unreachable;
   return code;
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "base/error.h"
+#include "catalog/cluster_facts.h"
 #include "cli/retention_choice.h"
 #include "upkeep/retention.h"
 
@@ -25,6 +27,16 @@ std::vector<repo::Snapshot> InOrder(const replicate::CopyPlan& plan) {
   return all;
 }
 
+bool IsGood(const repo::Snapshot& backup) {
+  if (backup.facts.kind != catalog::kClusterKind) return true;
+  try {
+    return catalog::FactsOf(backup).bad_pages.empty();
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    return false;
+  }
+}
+
 std::map<SeriesKey, Series> SeriesOf(const config::Config& config, const std::string& repository,
                                      const replicate::CopyPlan& plan,
                                      const std::set<repo::BackupId>& pinned) {
@@ -39,6 +51,7 @@ std::map<SeriesKey, Series> SeriesOf(const config::Config& config, const std::st
                               .sequence = ++sequence,
                               .started = backup.facts.started,
                               .stored = backup.facts.finished,
+                              .good = IsGood(backup),
                               .pinned = backup.facts.pinned || pinned.contains(backup.id)});
   }
   return all;

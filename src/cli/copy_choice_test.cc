@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "catalog/cluster_facts.h"
+
 namespace holdfast::cli {
 namespace {
 
@@ -16,7 +18,7 @@ repo::BackupId Id(int day) {
 }
 
 // Made at the end of day `day` of ten, of which the last is today.
-repo::Snapshot BackupOfDay(int day) {
+repo::Snapshot BackupOfDay(int day, const std::vector<catalog::BadPage>& bad_pages = {}) {
   repo::Snapshot backup;
   backup.id = Id(day);
   backup.facts.kind = "cluster";
@@ -24,6 +26,13 @@ repo::Snapshot BackupOfDay(int day) {
   backup.facts.finished = backup.facts.started;
   const auto start = static_cast<std::uint64_t>(day) * 100;
   backup.facts.log = repo::LogRange{.system = 7, .timeline = 1, .start = start, .stop = start + 10};
+  catalog::ClusterFacts facts;
+  facts.system = pg::SystemIdentifier(7);
+  facts.timeline = pg::TimelineId(1);
+  facts.start_lsn = pg::Lsn(start);
+  facts.stop_lsn = pg::Lsn(start + 10);
+  facts.bad_pages = bad_pages;
+  backup.facts.attributes = catalog::ToJson(facts);
   return backup;
 }
 
@@ -60,6 +69,12 @@ TEST_F(CopyChoice, CountsWhatTheTargetHas) {
 TEST_F(CopyChoice, TakesWhatIsPinned) {
   config.sources[0].copies[0].retention.last = 2;
   EXPECT_THAT(NotKept({Id(1)}), ElementsAre(Id(2), Id(3)));
+}
+
+TEST_F(CopyChoice, TakesTheNewestGoodOneToo) {
+  config.sources[0].copies[0].retention.last = 1;
+  plan.backups.back() = BackupOfDay(5, {{.path = "base/5/1", .block = 3}});
+  EXPECT_THAT(NotKept(), ElementsAre(Id(1), Id(2), Id(3)));
 }
 
 TEST_F(CopyChoice, TakesOfTheLogWhatTheWindowAndEveryBackupNeed) {

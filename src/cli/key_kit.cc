@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,10 +45,11 @@ int MajorOf(const repo::Snapshot& snapshot) {
   return catalog::FactsOf(snapshot).server_version / kServerVersionsPerMajor;
 }
 
-// Ascending by name, each with its newest backup that can be read.
-std::vector<KitSource> SourcesIn(const repo::Repository& repository) {
+// Ascending by name, each with its newest backup that can be read. `unreadable`: those that cannot.
+std::vector<KitSource> SourcesIn(
+    const repo::Repository& repository,
+    const std::function<void(const repo::BackupId&, const base::Error&)>& unreadable) {
   std::map<std::string, KitSource> sources;
-  const auto unreadable = [](const repo::BackupId&, const base::Error&) {};
   for (const repo::Snapshot& snapshot : repo::ReadSnapshots(repository, {}, unreadable)) {
     if (snapshot.facts.kind != catalog::kClusterKind) continue;
     try {
@@ -56,6 +58,7 @@ std::vector<KitSource> SourcesIn(const repo::Repository& repository) {
                                      .postgres_major = MajorOf(snapshot)};
     } catch (const base::Error& error) {
       if (error.kind() != base::ErrorKind::kCorrupt) throw;
+      unreadable(snapshot.id, error);
     }
   }
   std::vector<KitSource> list;
@@ -72,7 +75,12 @@ repo::KeyInfo KeyInUse(const repo::Repository& repository) {
 }
 
 KitFacts FactsOf(Session& session, const config::Repository& settings,
-                 const repo::Repository& repository) {
+                 const repo::Repository& repository, bool& complete) {
+  const auto unreadable = [&](const repo::BackupId& id, const base::Error& error) {
+    session.reporter().Warn(fmt::format("the kit leaves out backup {}, which cannot be read: {}",
+                                        id.ToString(), error.message()));
+    complete = false;
+  };
   const repo::KeyInfo key = KeyInUse(repository);
   KitFacts facts{.repository = settings.name,
                  .id = repository.id(),
@@ -84,7 +92,7 @@ KitFacts FactsOf(Session& session, const config::Repository& settings,
                  .key_label = key.label,
                  .made = session.TimeForPeople(session.clock().Now()),
                  .version = std::string(Version()),
-                 .sources = SourcesIn(repository)};
+                 .sources = SourcesIn(repository, unreadable)};
   if (settings.key_file) facts.key_line = ReadKeyFile(*settings.key_file).Line();
   return facts;
 }
@@ -117,7 +125,8 @@ int MakeKit(Session& session, const KitOptions& options) {
   if (!to_output) RefuseExisting(file);
   const repo::Repository repository = OpenRepository(session, settings);
   repository.RequireContentKey("a recovery kit");
-  const KitFacts facts = FactsOf(session, settings, repository);
+  bool complete = true;
+  const KitFacts facts = FactsOf(session, settings, repository, complete);
   const std::string text = RecoveryKitText(facts, LanguageOf(session, options));
   if (to_output) {
     session.out() << text;
@@ -131,7 +140,7 @@ int MakeKit(Session& session, const KitOptions& options) {
     }
   }
   WarnOf(session, facts);
-  return ToInt(ExitCode::kDone);
+  return ToInt(complete ? ExitCode::kDone : ExitCode::kAttention);
 }
 
 }  // namespace

@@ -51,9 +51,11 @@ int Stream(Session& session, const Options& options) {
   base::MakeDirectories(stream.spool_directory);
   StatePublisher publisher([&](const wal::StreamState& state) { file.Write(state); },
                            session.reporter());
-  // Of what goes to another repository than the source's own there are no copies.
+  // Of what goes to another repository than the source's own there are no copies; and a key that
+  // only adds cannot read what it would copy.
   std::optional<CopyFollower> copies;
-  if (settings.name == session.config().RepositoryNamed(source.repository).name)
+  if (settings.name == session.config().RepositoryNamed(source.repository).name &&
+      repository.access() == repo::KeyAccess::kEverything)
     copies.emplace(session, settings, repository, source);
   wal::Stream(
       archive, stream, session.clock(), session.reporter(),
