@@ -107,10 +107,11 @@ TEST_P(Mutations, AreFound) {
 INSTANTIATE_TEST_SUITE_P(
     Schedules, Mutations,
     testing::Values(
-        Mutation{"WritersBlindToLists", "lacks a pack", {.seed = 35, .writers_blind_to = "prune/"}},
+        Mutation{
+            "WritersBlindToLists", "lacks a pack", {.seed = 400, .writers_blind_to = "prune/"}},
         Mutation{"PrunersBlindToLeases", "while it was leased", {.pruners_blind_to = "leases/"}},
         Mutation{"ShortGrace", "after it was forgotten", {.grace = std::chrono::hours(6)}},
-        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 263, .lists_go_first = true}}),
+        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 1814, .lists_go_first = true}}),
     [](const auto& mutation) { return mutation.param.name; });
 
 }  // namespace
