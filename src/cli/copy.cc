@@ -157,7 +157,9 @@ int Copy(Session& session, const Options& options) {
       code = Worse(code, CopyOne(session, repositories, request, printed));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled || requests.size() == 1) throw;
-      session.reporter().Warn(error.message());
+      std::string text = error.message();
+      for (const std::string& hint : error.hints()) text += "; " + hint;
+      session.reporter().Warn(text);
       printed.push_back({{"source", request.source},
                          {"from", request.from->name},
                          {"to", request.to->name},

@@ -95,7 +95,8 @@ nlohmann::json CopyJson(Session& session, const CopyFacts& copy, base::Time now)
           {"backups", copy.backups},
           {"newest_backup", std::move(newest)},
           {"wal_to_lsn",
-           copy.wal_end ? nlohmann::json(pg::FormatLsn(*copy.wal_end)) : nlohmann::json()}};
+           copy.wal_end ? nlohmann::json(pg::FormatLsn(*copy.wal_end)) : nlohmann::json()},
+          {"wal_missing", copy.wal_gap.empty() ? nlohmann::json() : nlohmann::json(copy.wal_gap)}};
 }
 
 // Null for a source that is not configured: nobody knows where it should be.

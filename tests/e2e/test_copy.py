@@ -42,6 +42,7 @@ def archive_all(scene):
     wanted = scene.server.switch_wal()
     eventually(lambda: any(path.name.startswith(wanted) for path in segments_in(scene.repository)),
                f"{wanted} to be archived")
+    return wanted
 
 
 def copy(scene, *arguments, code=0):
@@ -196,6 +197,22 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     # Directories on one machine: three copies, and none elsewhere.
     assert source["three_two_one"]["places"] == ["the server", "main", "offsite"]
     assert not source["three_two_one"]["holds"] and not source["three_two_one"]["elsewhere"]
+    assert there["wal_missing"] is None
+
+    # A hole in the copy's WAL is told, and filled.
+    ends = []
+    for number in (8, 9):
+        server.execute(f"UPDATE ledger SET round = {number} WHERE i > 19900")
+        ends.append(archive_all(scene))
+    scene.program.run("copy")
+    (lost,) = (path for path in segments_in(offsite(scene)) if path.name.startswith(ends[0]))
+    lost.unlink()
+    (source,) = scene.program.json("status", code=1)["sources"]
+    assert source["copies"][0]["wal_missing"] == ends[0]
+    assert any("offsite lacks WAL" in reason["text"] for reason in source["reasons"])
+    scene.program.run("copy")
+    (source,) = scene.program.json("status", code=None)["sources"]
+    assert source["copies"][0]["wal_missing"] is None
     wanted = ledger(server)
     server.stop()
 
