@@ -52,6 +52,7 @@ std::map<SeriesKey, Series> SeriesOf(const config::Config& config, const std::st
                               .started = backup.facts.started,
                               .stored = backup.facts.finished,
                               .good = IsGood(backup),
+                              .full = !backup.facts.parent,
                               .pinned = backup.facts.pinned || pinned.contains(backup.id)});
   }
   return all;

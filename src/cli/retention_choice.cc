@@ -79,6 +79,7 @@ upkeep::RetentionPolicy PolicyOf(const config::Retention& retention) {
           .weeks = retention.weeks,
           .months = retention.months,
           .years = retention.years,
+          .fulls = retention.fulls,
           .within = retention.within};
 }
 

@@ -162,10 +162,11 @@ constexpr std::uint32_t kMostDays = 100 * 366;
 // Rules that are all 0 would let every backup go but the newest: too much for a slip of the pen.
 void CheckKeepsAnything(Binder& binder, const Key& key, const Retention& retention) {
   if (retention.last > 0 || retention.hours > 0 || retention.days > 0 || retention.weeks > 0 ||
-      retention.months > 0 || retention.years > 0 || retention.within > base::Duration(0))
+      retention.months > 0 || retention.years > 0 || retention.fulls > 0 ||
+      retention.within > base::Duration(0))
     return;
   for (const std::string_view rule :
-       {"last", "hours", "days", "weeks", "months", "years", "within"}) {
+       {"last", "hours", "days", "weeks", "months", "years", "fulls", "within"}) {
     if (!binder.Has(key / rule)) continue;
     binder.Wrong(key / rule, "a retention whose every rule is 0 keeps nothing",
                  {"leave it out to keep every backup; last = 1 keeps the newest alone"});
@@ -188,6 +189,7 @@ Retention BindRetention(Binder& binder, const Key& key) {
   Set(retention.weeks, binder.Integer(key / "weeks"));
   Set(retention.months, binder.Integer(key / "months"));
   Set(retention.years, binder.Integer(key / "years"));
+  Set(retention.fulls, binder.Integer(key / "fulls"));
   Set(retention.within, binder.Duration(key / "within"));
   retention.wal_days = binder.Integer(key / "wal_days");
   if (binder.problems() > problems) return retention;

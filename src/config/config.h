@@ -67,6 +67,7 @@ struct Retention {
   std::uint32_t weeks = 0;
   std::uint32_t months = 0;
   std::uint32_t years = 0;
+  std::uint32_t fulls = 0;
   base::Duration within{0};
   // How many days back every moment is to stay within reach, 1 or more; empty: as far as backups
   // go.

@@ -135,7 +135,7 @@ TEST_F(Load, RefusesWhatCannotBeMeant) {
 TEST_F(Load, KnowsTheRetentionOfSourcesJobsAndCopies) {
   const Config config = LoadText(
       "[repository.main]\nurl = \"/a\"\n[source.a]\n"
-      "retention = { last = 3, hours = 0, within = \"2d\", wal_days = 7 }\n"
+      "retention = { last = 3, hours = 0, within = \"2d\", fulls = 2, wal_days = 7 }\n"
       "copies = [{ repository = \"main\", retention = { years = 2 } }]\n"
       "[source.a.job.b]\nkind = \"backup\"\nretention.weeks = 4\n[source.b]\n",
       {{"HOLDFAST_SOURCE_B_RETENTION_DAYS", "30"}});
@@ -143,6 +143,7 @@ TEST_F(Load, KnowsTheRetentionOfSourcesJobsAndCopies) {
   EXPECT_EQ(a.retention.last, 3U);
   EXPECT_EQ(a.retention.hours, 0U);
   EXPECT_EQ(a.retention.within, std::chrono::hours(48));
+  EXPECT_EQ(a.retention.fulls, 2U);
   EXPECT_EQ(a.retention.wal_days, 7U);
   EXPECT_EQ(a.copies[0].retention.years, 2U);
   EXPECT_EQ(a.jobs_by_name[0].retention.weeks, 4U);
@@ -160,7 +161,7 @@ TEST_F(Load, RefusesARetentionThatCannotBeMeant) {
   EXPECT_THAT(refusal("days = \"a week\""), HasSubstr("holdfast.toml:2"));
   EXPECT_THAT(refusal("wal_days = 0"), HasSubstr("wal_days: from 1 to"));
   EXPECT_THAT(refusal("wal_days = 40000"), HasSubstr("wal_days: from 1 to"));
-  EXPECT_THAT(refusal("fulls = 3"), HasSubstr("unknown key"));
+  EXPECT_THAT(refusal("full = 3"), HasSubstr("unknown key"));
   EXPECT_EQ(refusal("wal_days = 14"), "(accepted)");
   EXPECT_EQ(refusal("days = 0\nlast = 1"), "(accepted)");
 }

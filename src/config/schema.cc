@@ -67,6 +67,7 @@ constexpr std::array kSchema = {
     KeySpec{"source.*.copies.#.retention.weeks", kInteger},
     KeySpec{"source.*.copies.#.retention.months", kInteger},
     KeySpec{"source.*.copies.#.retention.years", kInteger},
+    KeySpec{"source.*.copies.#.retention.fulls", kInteger},
     KeySpec{"source.*.copies.#.retention.within", kDuration},
     KeySpec{"source.*.copies.#.retention.wal_days", kInteger},
 
@@ -76,6 +77,7 @@ constexpr std::array kSchema = {
     KeySpec{"source.*.retention.weeks", kInteger},
     KeySpec{"source.*.retention.months", kInteger},
     KeySpec{"source.*.retention.years", kInteger},
+    KeySpec{"source.*.retention.fulls", kInteger},
     KeySpec{"source.*.retention.within", kDuration},
     KeySpec{"source.*.retention.wal_days", kInteger},
 
@@ -90,6 +92,7 @@ constexpr std::array kSchema = {
     KeySpec{"source.*.job.*.retention.weeks", kInteger},
     KeySpec{"source.*.job.*.retention.months", kInteger},
     KeySpec{"source.*.job.*.retention.years", kInteger},
+    KeySpec{"source.*.job.*.retention.fulls", kInteger},
     KeySpec{"source.*.job.*.retention.within", kDuration},
     KeySpec{"source.*.job.*.retention.wal_days", kInteger},
     KeySpec{"source.*.job.*.plain.to", kPath},

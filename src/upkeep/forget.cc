@@ -100,6 +100,7 @@ RetainedBackup Retained(const ExaminedBackup& backup) {
           .started = backup.snapshot.facts.started,
           .stored = backup.stored,
           .good = backup.good(),
+          .full = !backup.snapshot.facts.parent,
           .pinned = backup.pinned,
           .leads_to_present = backup.leads_to_present};
 }

@@ -84,6 +84,11 @@ class Selection {
       if (takes(backups_[place])) kept_by_[place].emplace_back(rule);
     };
     for (std::size_t i = 0; i < places.size() && i < policy_.last; ++i) keep(places[i], "last");
+    std::uint32_t fulls = 0;
+    for (auto place = places.begin(); place != places.end() && fulls < policy_.fulls; ++place) {
+      keep(*place, "fulls");
+      if (backups_[*place].full) ++fulls;
+    }
     const auto periods = [&](std::string_view rule, std::uint32_t count, auto member) {
       std::set<std::int64_t> seen;
       for (const std::size_t place : places) {
@@ -121,7 +126,8 @@ class Selection {
 
 bool KeepsAnything(const RetentionPolicy& policy) {
   return policy.last > 0 || policy.hours > 0 || policy.days > 0 || policy.weeks > 0 ||
-         policy.months > 0 || policy.years > 0 || policy.within > base::Duration(0);
+         policy.months > 0 || policy.years > 0 || policy.fulls > 0 ||
+         policy.within > base::Duration(0);
 }
 
 std::string ToText(const RetentionPolicy& policy) {
@@ -135,6 +141,7 @@ std::string ToText(const RetentionPolicy& policy) {
   add("weeks", policy.weeks);
   add("months", policy.months);
   add("years", policy.years);
+  add("fulls", policy.fulls);
   if (policy.within > base::Duration(0)) {
     rules.push_back(fmt::format("within {}", base::FormatDuration(policy.within)));
   }

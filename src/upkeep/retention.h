@@ -19,6 +19,8 @@ struct RetentionPolicy {
   std::uint32_t weeks = 0;
   std::uint32_t months = 0;
   std::uint32_t years = 0;
+  // That many full backups, and all that were made since the oldest of them.
+  std::uint32_t fulls = 0;
   base::Duration within{0};  // of the newest backup, not of now: nothing expires by waiting
 
   friend bool operator==(const RetentionPolicy&, const RetentionPolicy&) = default;
@@ -34,6 +36,7 @@ struct RetainedBackup {
   base::Time started;  // on its host's clock
   base::Time stored;   // on the store's clock
   bool good = true;
+  bool full = true;  // stored without building upon another
   bool pinned = false;
   // Can recovery go on from it to where the source is now? False after the source was taken back to
   // an earlier point.

@@ -55,6 +55,25 @@ TEST(Retention, LastKeepsTheNewest) {
   EXPECT_THAT(Kept(Series(6, hours(1)), {.last = 3}), ElementsAre(0, 1, 2));
 }
 
+TEST(Retention, FullsKeepThatManyFullBackupsAndAllSinceTheOldestOfThem) {
+  std::vector<RetainedBackup> backups = Series(8, hours(1));
+  for (const std::size_t place : {0U, 1U, 3U, 4U, 6U}) backups[place].full = false;
+  EXPECT_THAT(Kept(backups, {.fulls = 1}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(Kept(backups, {.fulls = 2}), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+TEST(Retention, FullsKeepEverythingWhileThereAreFewerFullBackups) {
+  std::vector<RetainedBackup> backups = Series(4, hours(1));
+  for (const std::size_t place : {0U, 1U, 2U}) backups[place].full = false;
+  EXPECT_THAT(Kept(backups, {.fulls = 2}), ElementsAre(0, 1, 2, 3));
+}
+
+TEST(Retention, AFullBackupThatIsNotGoodIsNotCounted) {
+  std::vector<RetainedBackup> backups = Series(4, hours(1));
+  backups[1].good = false;
+  EXPECT_THAT(Kept(backups, {.fulls = 2}), ElementsAre(0, 1, 2));
+}
+
 TEST(Retention, DaysKeepTheNewestOfEachDayThatHasABackup) {
   // 12:00, 06:00 and 00:00 of today, 18:00 of yesterday and so on; a hole of ten days.
   std::vector<RetainedBackup> backups = Series(8, hours(6));
@@ -193,6 +212,7 @@ std::vector<RetainedBackup> AnyBackups() {
                           .started = at,
                           .stored = at + hours(*rc::gen::element(0, 0, 0, 1, 30, -50)),
                           .good = *rc::gen::inRange(0, 4) != 0,
+                          .full = *rc::gen::inRange(0, 4) == 0,
                           .pinned = *rc::gen::inRange(0, 10) == 0,
                           .leads_to_present = *rc::gen::inRange(0, 4) != 0};
     const auto same = [&](const RetainedBackup& other) { return other.id == backup.id; };
@@ -209,6 +229,7 @@ RetentionPolicy AnyPolicy() {
           .weeks = number(),
           .months = number(),
           .years = number(),
+          .fulls = number(),
           .within = hours(*rc::gen::element(0, 0, 5, 100, 1000))};
 }
 
@@ -245,6 +266,7 @@ RC_GTEST_PROP(Retention, ALargerPolicyNeverSelectsMore, ()) {
                                .weeks = std::max(policy.weeks, more.weeks),
                                .months = std::max(policy.months, more.months),
                                .years = std::max(policy.years, more.years),
+                               .fulls = std::max(policy.fulls, more.fulls),
                                .within = std::max(policy.within, more.within)};
   const auto expired = Expired(backups, policy);
   for (const repo::BackupId& id : Expired(backups, larger)) RC_ASSERT(expired.contains(id));
