@@ -136,6 +136,31 @@ def test_a_restore_that_does_not_fit_is_refused_before_anything_is_written(workp
     assert list(disk.iterdir()) == []
 
 
+def test_a_disk_that_fills_up_during_a_restore_leaves_nothing_that_starts(workplace, holdfast, scene, postgres_on):
+    scene.server.pgbench_init(3)
+    scene.backup()
+    disk = small_disk(workplace, "target", 200 << 20)
+    to = disk / "restored"
+    process = scene.program.start("--limit-download", "4MiB", "restore", "shop", "--to", to)
+    eventually(lambda: (to / "PG_VERSION").exists() or not process.running(), "the restore to begin")
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), open(filler, "wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+    result = process.wait(code=5)
+    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "o space left" in errors[0], result
+    assert "hint: " in result.err, result
+    assert not (to / "global" / "pg_control").exists()
+    start = scene.server.tool("postgres", "-D", to, code=None)
+    assert start.code != 0
+    filler.unlink()
+    scene.restore(to=to)
+    server = postgres_on(15, to).start()
+    server.wait_until_promoted()
+    assert server.value("SELECT count(*) FROM pgbench_accounts") == "300000"
+
+
 # -- the server
 
 
