@@ -65,8 +65,9 @@ void CheckFrame(FrameKind kind, std::size_t raw_size, std::size_t hash_count) {
   }
 }
 
-// A pack of content of the usual 32 MiB, with its footer. Growing by doubling would hold three
-// times as much for a moment; what is reserved and not written takes no memory.
+// A pack of content of the usual 32 MiB, with its footer; a WAL segment is 16 MiB, as a rule.
+// Growing by doubling would hold three times as much for a moment; what is reserved and not written
+// takes no memory.
 constexpr std::size_t kUsualPackBytes = 34 * base::kMiB;
 
 }  // namespace
@@ -85,7 +86,7 @@ struct PackBuilder::State {
 
   State(const Keyring& keyring, PackKind kind, codec::CompressionOptions compression)
       : secrets(NewSecrets(keyring, kind)), compressor(compression) {
-    if (kind == PackKind::kData) contents.reserve(kUsualPackBytes);
+    if (kind != PackKind::kMeta) contents.reserve(kUsualPackBytes);
     Add(secrets.header_bytes);
   }
 
