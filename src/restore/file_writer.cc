@@ -20,8 +20,9 @@ namespace holdfast::restore {
 namespace {
 
 constexpr std::uint64_t kPartBytes = std::uint64_t{repo::kPagesPerMap} * repo::kPageSize;
-// Pages are put together in order up to this much before they are summed and written.
-constexpr std::uint32_t kPagesPerWrite = 256;
+// Pages are put together in order up to this much, 8 MiB, before they are summed and written: what
+// lies together in a pack is one request then.
+constexpr std::uint32_t kPagesPerWrite = 1024;
 
 std::size_t PartCount(const repo::TreeEntry& entry) {
   const auto* paged = std::get_if<repo::PagedContent>(&entry.content);
