@@ -59,6 +59,18 @@ void Error::AddContext(std::string_view context) {
   message_ = fmt::format("{}: {}", context, message_);
 }
 
+bool MayLieElsewhere(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::kNotFound:
+    case ErrorKind::kDenied:
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kCorrupt:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Error SystemError(int error_number, std::string_view what) {
   Error error(KindOf(error_number),
               fmt::format("{}: {}", what, std::generic_category().message(error_number)));

@@ -50,6 +50,10 @@ class Error : public std::exception {
   std::vector<std::string> hints_;
 };
 
+// May another place that should hold the same thing have it, after this failure of the first? Not
+// when we were told to stop, or did something wrong ourselves.
+bool MayLieElsewhere(const Error& error);
+
 // An Error for a failed system call: kind from errno (ENOENT not found, EACCES/EPERM/EROFS denied,
 // EEXIST conflict, the rest unavailable, ENOSPC and EDQUOT with a hint), message "what: strerror".
 Error SystemError(int error_number, std::string_view what);

@@ -16,6 +16,7 @@
 #include "cli/source_access.h"
 #include "cli/source_places.h"
 #include "cli/table.h"
+#include "restore/destination.h"
 #include "wal/flush.h"
 
 namespace holdfast::cli {
@@ -122,10 +123,13 @@ std::string FetchCommand(Session& session, const std::string& source, const Plac
   return command;
 }
 
+bool EndsAtAGap(const restore::RestorePlan& plan) {
+  return plan.gap && std::holds_alternative<restore::LatestTarget>(plan.target.target);
+}
+
 // Null unless it is why recovery does not get further.
 nlohmann::json GapJson(const restore::RestorePlan& plan) {
-  if (!plan.gap || !std::holds_alternative<restore::LatestTarget>(plan.target.target))
-    return nullptr;
+  if (!EndsAtAGap(plan)) return nullptr;
   return {{"from_lsn", pg::FormatLsn(plan.gap->gap.start)},
           {"to_lsn", pg::FormatLsn(plan.gap->gap.end)},
           {"missing", plan.gap->gap.ToString(plan.facts.wal_segment_size)},
@@ -219,6 +223,11 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
   restoring.replaces_source = options.replaces_source;
   restoring.fetch_command = FetchCommand(session, options.source, place);
   restoring.time_zone = session.config().timezone;
+  for (const config::Repository* other : PlacesOf(session, options.source)) {
+    if (other == place.repository) continue;
+    restoring.others.push_back(
+        {.name = other->name, .open = [&session, other] { return OpenPlace(session, *other); }});
+  }
   return restoring;
 }
 
@@ -233,10 +242,42 @@ void TellOfCopy(Session& session, const Place& place, restore::RestorePlan& plan
       place.repository->name, pg::FormatLsn(plan.wal_end), last));
 }
 
+// How far recovery would get from there; empty where that cannot be told, or it is another
+// timeline.
+std::optional<pg::Lsn> ReachOf(Session& session, const Options& options, const Place& place,
+                               pg::TimelineId timeline) {
+  try {
+    const repo::Repository repository = OpenPlace(session, *place.repository);
+    base::NullReporter silent;
+    const restore::RestorePlan plan = restore::PlanRestore(
+        repository, RestoreOptionsOf(session, options, repository, place), silent);
+    if (plan.target_timeline == timeline) return plan.wal_end;
+  } catch (const base::Error& error) {
+    if (error.kind() == base::ErrorKind::kCancelled) throw;
+  }
+  return std::nullopt;
+}
+
+// The latest moment is not in front of a gap when another repository lacks no WAL there.
+void LeaveToWhoReachesFurther(Session& session, const Options& options, const Place& place,
+                              const restore::RestorePlan& plan) {
+  if (!EndsAtAGap(plan)) return;
+  for (const config::Repository* other : PlacesOf(session, options.source)) {
+    if (other == place.repository) continue;
+    const auto reach =
+        ReachOf(session, options, {.repository = other, .is_copy = true}, plan.target_timeline);
+    if (!reach || *reach <= plan.wal_end) continue;
+    throw base::Error(base::ErrorKind::kNotFound,
+                      fmt::format("its WAL has a gap at {}, and that in {} goes on to {}",
+                                  pg::FormatLsn(plan.wal_end), other->name, pg::FormatLsn(*reach)));
+  }
+}
+
 int RestoreFrom(Session& session, const Options& options, const Place& place) {
   const repo::Repository repository = OpenPlace(session, *place.repository);
   const restore::RestoreOptions restoring = RestoreOptionsOf(session, options, repository, place);
   restore::RestorePlan plan = restore::PlanRestore(repository, restoring, session.reporter());
+  LeaveToWhoReachesFurther(session, options, place, plan);
   if (std::holds_alternative<restore::LatestTarget>(restoring.target.target))
     WarnOfSpool(session, options.source, plan);
   TellOfCopy(session, place, plan);
@@ -267,8 +308,10 @@ int Restore(Session& session, const Options& options) {
           fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
     try {
       return RestoreFrom(session, options, place);
+    } catch (const restore::DestinationError&) {
+      throw;
     } catch (const base::Error& error) {
-      if (!MayLieElsewhere(error)) throw;
+      if (!base::MayLieElsewhere(error)) throw;
       place.passed_over.push_back(fmt::format("{} cannot be restored from repository {}: {}",
                                               options.source, repository->name, error.message()));
       if (first) {

@@ -23,18 +23,6 @@ std::vector<const config::Repository*> PlacesOf(Session& session, std::string_vi
   return places;
 }
 
-bool MayLieElsewhere(const Error& error) {
-  switch (error.kind()) {
-    case ErrorKind::kNotFound:
-    case ErrorKind::kDenied:
-    case ErrorKind::kUnavailable:
-    case ErrorKind::kCorrupt:
-      return true;
-    default:
-      return false;
-  }
-}
-
 repo::Repository OpenPlace(Session& session, const config::Repository& place) {
   try {
     return OpenRepository(session, place);

@@ -15,12 +15,8 @@ namespace holdfast::cli {
 // In the order in which they are to be tried. Only the one that --repository names, if it does.
 std::vector<const config::Repository*> PlacesOf(Session& session, std::string_view source);
 
-// May another repository have what this one could not give? Not when the caller's words are wrong,
-// or something would be destroyed: that is the same everywhere.
-bool MayLieElsewhere(const base::Error& error);
-
 // As OpenRepository; what keeps this repository closed, a lost key too, says nothing about another:
-// then MayLieElsewhere.
+// then base::MayLieElsewhere.
 repo::Repository OpenPlace(Session& session, const config::Repository& place);
 
 }  // namespace holdfast::cli

@@ -134,7 +134,7 @@ int Fetch(Session& session, const Options& options) {
   try {
     return FetchFrom(session, options, OpenPlace(session, *places.front()), fetch);
   } catch (const base::Error& error) {
-    if (!MayLieElsewhere(error)) throw;
+    if (!base::MayLieElsewhere(error)) throw;
     for (std::size_t i = 1; i < places.size(); ++i) {
       if (FetchFromCopy(session, options, *places[i], fetch, error)) return ToInt(ExitCode::kDone);
     }

@@ -14,20 +14,20 @@ constexpr std::size_t kMaxInlineExtents = 16;
 // At most 12 bytes each, and 32 more for a pack: an extent list stays under 400 KiB.
 constexpr std::size_t kExtentsPerList = 8192;
 
-struct PackUser {
-  Writer& writer;
+struct PackVisitor {
   FrameReader& frames;
+  const std::function<void(const PackId&)>& visit;
 
   void operator()(std::monostate) const {}
   void operator()(const InlineContent&) const {}
   void operator()(const ExtentContent& content) const {
-    for (const FrameRef& list : content.lists) writer.Use(list.pack);
-    frames.ForEachExtent(content, [&](const Extent& extent) { writer.Use(extent.frame.pack); });
+    for (const FrameRef& list : content.lists) visit(list.pack);
+    frames.ForEachExtent(content, [&](const Extent& extent) { visit(extent.frame.pack); });
   }
   void operator()(const PagedContent& content) const {
     for (const PagedContent::Part& part : content.parts) {
-      if (const auto* ref = std::get_if<FrameRef>(&part.map)) writer.Use(ref->pack);
-      for (const PackId& pack : frames.Map(part).packs) writer.Use(pack);
+      if (const auto* ref = std::get_if<FrameRef>(&part.map)) visit(ref->pack);
+      for (const PackId& pack : frames.Map(part).packs) visit(pack);
     }
   }
 };
@@ -58,8 +58,13 @@ ExtentContent StoreExtents(Writer& writer, std::vector<Extent> extents) {
   return content;
 }
 
+void ForEachPackOf(FrameReader& frames, const Content& content,
+                   const std::function<void(const PackId&)>& visit) {
+  std::visit(PackVisitor{frames, visit}, content);
+}
+
 void UsePacksOf(Writer& writer, FrameReader& frames, const Content& content) {
-  std::visit(PackUser{writer, frames}, content);
+  ForEachPackOf(frames, content, [&](const PackId& pack) { writer.Use(pack); });
 }
 
 }  // namespace holdfast::repo

@@ -1,15 +1,35 @@
 // Where a restore writes: which directory each tablespace gets, and is there room?
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "catalog/cluster_facts.h"
 #include "pg/lsn.h"
 
 namespace holdfast::restore {
+
+// Something is wrong with the place that a restore writes to, not with what it reads: another
+// repository is no help.
+class DestinationError : public base::Error {
+ public:
+  explicit DestinationError(base::Error error) : base::Error(std::move(error)) {}
+};
+
+// Runs `work`, which touches nothing but the destination.
+template <std::invocable Work>
+decltype(auto) AtDestination(Work&& work) {
+  try {
+    return std::forward<Work>(work)();
+  } catch (base::Error& error) {
+    throw DestinationError(std::move(error));
+  }
+}
 
 // Where every tablespace outside the data directory goes: as asked by location, name or OID, else
 // where it was. Error(kUsage) for a mapping that fits none, Error(kConflict) for two into one

@@ -13,7 +13,9 @@
 #include "pg/version.h"
 #include "repo/lease.h"
 #include "restore/claim.h"
+#include "restore/destination.h"
 #include "restore/file_writer.h"
+#include "restore/other_copies.h"
 #include "restore/owner.h"
 #include "restore/recovery_files.h"
 #include "restore/restore.h"
@@ -77,11 +79,11 @@ class FileStage {
  public:
   FileStage(const repo::Repository& repository, const RestorePlan& plan, base::Reporter& report,
             repo::Lease* lease)
-      : repository_(repository),
-        plan_(plan),
+      : plan_(plan),
         report_(report),
         lease_(lease),
-        frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}) {}
+        frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}),
+        pieces_(repository, frames_, *plan.others) {}
 
   void ChooseOwner() {
     repo::TreeReader tree(frames_, plan_.backup.facts.tree);
@@ -125,7 +127,7 @@ class FileStage {
       throw base::Error(base::ErrorKind::kCorrupt, "the backup holds no global/pg_control");
     return std::move(*control_);
   }
-  base::Bytes ContentOf(const repo::TreeEntry& entry) { return frames_.Content(entry); }
+  base::Bytes ContentOf(const repo::TreeEntry& entry) { return pieces_.Content(entry); }
 
  private:
   struct Directory {
@@ -138,9 +140,9 @@ class FileStage {
     while (auto entry = tree.Next()) {
       if (stop.stop_requested()) return;
       if (entry->type == repo::FileType::kDirectory) {
-        MakeDirectory(*entry);
+        AtDestination([&] { MakeDirectory(*entry); });
       } else if (entry->type == repo::FileType::kSymlink) {
-        MakeLink(*entry);
+        AtDestination([&] { MakeLink(*entry); });
       } else if (entry->path == kControlPath) {
         control_ = std::move(entry);
       } else if (entry->path == kConfigPath && !plan_.config.other_data_directory.empty()) {
@@ -162,12 +164,17 @@ class FileStage {
   }
 
   void Write(const WriteUnit& unit, Manifest& manifest, const std::stop_token& stop) {
-    report_.Advance(unit.file->WritePart(unit.part, frames_, repository_.keyring(), stop));
+    std::uint64_t bytes = 0;
+    pieces_.Read(unit.file->entry(), [&](const PieceSource& source) {
+      bytes = unit.file->WritePart(unit.part, source, stop);
+    });
+    report_.Advance(bytes);
     if (lease_ != nullptr) lease_->KeepAlive();
+    plan_.others->KeepAlive();
     if (!unit.file->PartDone()) return;
     const WrittenFile file = unit.file->Complete();
     const std::scoped_lock lock(mutex_);
-    manifest.Add(file);
+    AtDestination([&] { manifest.Add(file); });
     ++result_.files;
     result_.bytes_written += file.size;
   }
@@ -199,11 +206,11 @@ class FileStage {
                     entry.link_target));
   }
 
-  const repo::Repository& repository_;
   const RestorePlan& plan_;
   base::Reporter& report_;
   repo::Lease* lease_;  // may be null
   repo::FrameReader frames_;
+  PieceReader pieces_;
   std::optional<Owner> owner_;
   base::BoundedQueue<WriteUnit> queue_{kQueuedUnits};
   std::vector<Directory> directories_;
@@ -251,31 +258,36 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   CheckListed(repository.storage(), plan.backup.id);
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
-  Claim claim(plan.to, plan.tablespaces);
-  Manifest manifest(plan);
+  const auto claim =
+      AtDestination([&] { return std::make_unique<Claim>(plan.to, plan.tablespaces); });
+  const auto manifest = AtDestination([&] { return std::make_unique<Manifest>(plan); });
 
   report.BeginPhase("restoring", plan.bytes);
-  files.Run(options.jobs, manifest, stop);
+  files.Run(options.jobs, *manifest, stop);
   report.EndPhase();
 
   RecoveryFiles recovery(plan, options, files.owner());
-  for (const WrittenFile& label : recovery.WriteLabels()) manifest.Add(label);
+  for (const WrittenFile& label : recovery.WriteLabels()) manifest->Add(label);
   if (const auto& config = files.config())
-    manifest.Add(recovery.WriteConfig(files.ContentOf(*config), config->mode));
+    manifest->Add(recovery.WriteConfig(files.ContentOf(*config), config->mode));
   recovery.WriteWal(repository, stop);
   recovery.WriteSettings();
   const repo::TreeEntry control = files.TakeControl();
   const base::Bytes control_contents = files.ContentOf(control);
-  manifest.Add({.path = control.path,
-                .size = control.size,
-                .modified = control.modified,
-                .crc32c = pg::Crc32cOf(control_contents)});
-  manifest.Finish(files.owner());
   report.Note("making every directory durable");
-  files.FinishDirectories();
-  // Until here PostgreSQL cannot start on the directory.
-  recovery.WriteControlFile(control_contents, control.mode);
-  claim.Finish();
+  AtDestination([&] {
+    manifest->Add({.path = control.path,
+                   .size = control.size,
+                   .modified = control.modified,
+                   .crc32c = pg::Crc32cOf(control_contents)});
+    manifest->Finish(files.owner());
+    files.FinishDirectories();
+    // Until here PostgreSQL cannot start on the directory.
+    recovery.WriteControlFile(control_contents, control.mode);
+    claim->Finish();
+  });
+  for (const std::string& warning : plan.others->Warnings())
+    files.result().warnings.push_back(warning);
   return std::move(files.result());
 }
 

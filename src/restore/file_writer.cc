@@ -14,6 +14,7 @@
 #include "pg/crc32c.h"
 #include "repo/file_digest.h"
 #include "repo/pack.h"
+#include "restore/destination.h"
 
 namespace holdfast::restore {
 
@@ -82,26 +83,32 @@ RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optiona
       missing_(PartCount(entry_)) {}
 
 void RestoredFile::Create() {
-  file_ = base::File::Open(place_, O_RDWR | O_CREAT | O_EXCL, 0600);
-  file_.Truncate(entry_.size);
+  AtDestination([&] {
+    file_ = base::File::Open(place_, O_RDWR | O_CREAT | O_EXCL, 0600);
+    file_.Truncate(entry_.size);
+  });
 }
 
-std::uint64_t RestoredFile::WritePart(std::size_t part, repo::FrameReader& frames,
-                                      const repo::Keyring& keyring, const std::stop_token& stop) {
+void RestoredFile::WriteAt(std::uint64_t offset, base::ByteView bytes) {
+  AtDestination([&] { file_.WriteAt(offset, bytes); });
+}
+
+std::uint64_t RestoredFile::WritePart(std::size_t part, const PieceSource& source,
+                                      const std::stop_token& stop) {
   return base::WithContext([&] { return fmt::format("restoring {}", entry_.path); },
                            [&] {
                              if (std::holds_alternative<repo::PagedContent>(entry_.content)) {
-                               return WritePages(part, frames, stop);
+                               return WritePages(part, source, stop);
                              }
-                             WriteBytes(frames, keyring);
+                             WriteBytes(source);
                              return entry_.size;
                            });
 }
 
-std::uint64_t RestoredFile::WritePages(std::size_t part, repo::FrameReader& frames,
+std::uint64_t RestoredFile::WritePages(std::size_t part, const PieceSource& source,
                                        const std::stop_token& stop) {
-  const auto& content = std::get<repo::PagedContent>(entry_.content);
-  const repo::PageMap map = frames.Map(content.parts.at(part));
+  const auto& content = std::get<repo::PagedContent>(source.entry.content);
+  const repo::PageMap map = source.frames.Map(content.parts.at(part));
   const std::uint64_t begin = part * kPartBytes;
   const std::uint64_t size =
       std::min(std::uint64_t{map.page_count} * repo::kPageSize, entry_.size - begin);
@@ -112,29 +119,32 @@ std::uint64_t RestoredFile::WritePages(std::size_t part, repo::FrameReader& fram
     const std::uint32_t count = std::min(kPagesPerWrite, map.page_count - first);
     window.assign(std::uint64_t{count} * repo::kPageSize, 0);
     const WantedByPack wanted = WantedPages(map, first, count);
-    for (const auto& [pack, pages] : wanted) ReadWanted(frames, pack, pages, window);
+    for (const auto& [pack, pages] : wanted) ReadWanted(source.frames, pack, pages, window);
     const std::uint64_t offset = std::uint64_t{first} * repo::kPageSize;
     const base::ByteView bytes =
         base::ByteView(window).first(std::min<std::uint64_t>(window.size(), size - offset));
     crc.Extend(bytes);
-    if (!wanted.empty()) file_.WriteAt(begin + offset, bytes);  // all zero: left sparse
+    if (!wanted.empty()) WriteAt(begin + offset, bytes);  // all zero: left sparse
   }
   parts_[part] = {.crc = crc.value(), .length = size};
   return size;
 }
 
-void RestoredFile::WriteBytes(repo::FrameReader& frames, const repo::Keyring& keyring) {
-  repo::FileDigester digester(keyring);
+void RestoredFile::WriteBytes(const PieceSource& source) {
+  repo::FileDigester digester(source.keyring);
   pg::Crc32c crc;
   std::uint64_t position = 0;
   const auto write = [&](base::ByteView bytes) {
+    // A source that has more would leave it there for the next one.
+    if (bytes.size() > entry_.size - position)
+      throw base::Error(base::ErrorKind::kCorrupt, "its content is longer than it was");
     digester.Add(bytes);
     crc.Extend(bytes);
-    file_.WriteAt(position, bytes);
+    WriteAt(position, bytes);
     position += bytes.size();
   };
-  frames.ReadContent(entry_, write);
-  if (position != entry_.size || (position > 0 && digester.Finish() != entry_.digest)) {
+  source.frames.ReadContent(source.entry, write);
+  if (position != entry_.size || (position > 0 && digester.Finish() != source.entry.digest)) {
     throw base::Error(base::ErrorKind::kCorrupt, "its content is not what was backed up");
   }
   parts_[0] = {.crc = crc.value(), .length = position};
@@ -143,9 +153,16 @@ void RestoredFile::WriteBytes(repo::FrameReader& frames, const repo::Keyring& ke
 bool RestoredFile::PartDone() { return --missing_ == 0; }
 
 WrittenFile RestoredFile::Complete() {
+  AtDestination([&] { GiveFacts(); });
   pg::Crc32cPart whole = parts_.front();
   for (std::size_t part = 1; part < parts_.size(); ++part)
     whole = pg::Crc32cCombine(whole, parts_[part]);
+  return {
+      .path = entry_.path, .size = entry_.size, .modified = entry_.modified, .crc32c = whole.crc};
+}
+
+// Owner, mode and time; and all of it durable.
+void RestoredFile::GiveFacts() {
   if (owner_ && ::fchown(file_.fd(), owner_->uid, owner_->gid) != 0) {
     throw base::SystemError(errno, fmt::format("cannot give {} to its owner", place_.native()));
   }
@@ -161,8 +178,6 @@ WrittenFile RestoredFile::Complete() {
   }
   file_.Sync();
   file_.Close();
-  return {
-      .path = entry_.path, .size = entry_.size, .modified = entry_.modified, .crc32c = whole.crc};
 }
 
 }  // namespace holdfast::restore

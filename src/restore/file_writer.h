@@ -1,4 +1,5 @@
-// Writing one backup's files to their places: the worker of a restore.
+// Writing one backup's files to their places: the worker of a restore. What goes wrong with the
+// file itself is a DestinationError.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include "repo/frame_reader.h"
 #include "repo/repository.h"
 #include "repo/tree.h"
+#include "restore/other_copies.h"
 #include "restore/owner.h"
 
 namespace holdfast::restore {
@@ -40,18 +42,19 @@ class RestoredFile {
 
   // Creates the file, at its size (unwritten pages read as zeros), ready for parts in any order.
   void Create();
-  // Writes a part and remembers its CRC. Thread-safe for different parts. Returns the bytes of the
-  // part.
-  std::uint64_t WritePart(std::size_t part, repo::FrameReader& frames, const repo::Keyring& keyring,
-                          const std::stop_token& stop);
+  // Writes a part and remembers its CRC; after a failure it may be written again from another
+  // source of the same file. Thread-safe for different parts. Returns the bytes of the part.
+  std::uint64_t WritePart(std::size_t part, const PieceSource& source, const std::stop_token& stop);
   // True for exactly one caller: the one who finished the last part, and who is to call Complete.
   bool PartDone();
   WrittenFile Complete();
 
  private:
-  std::uint64_t WritePages(std::size_t part, repo::FrameReader& frames,
+  std::uint64_t WritePages(std::size_t part, const PieceSource& source,
                            const std::stop_token& stop);
-  void WriteBytes(repo::FrameReader& frames, const repo::Keyring& keyring);
+  void WriteBytes(const PieceSource& source);
+  void GiveFacts();
+  void WriteAt(std::uint64_t offset, base::ByteView bytes);
 
   const repo::TreeEntry entry_;
   const base::Path place_;

@@ -21,13 +21,15 @@ class FileWriter : public ::testing::Test {
     return tree.Find(path).value();
   }
 
-  WrittenFile Write(repo::TreeEntry entry) {
+  WrittenFile Write(const repo::TreeEntry& entry) {
     repo::FrameReader frames(repository.repository());
-    RestoredFile file(std::move(entry), folder.path() / "file", std::nullopt);
+    const PieceSource source{
+        .entry = entry, .frames = frames, .keyring = repository.repository().keyring()};
+    RestoredFile file(entry, folder.path() / "file", std::nullopt);
     file.Create();
     // Parts come in any order; the last one may be the first of the file.
     for (std::size_t part = file.part_count(); part-- > 0;) {
-      file.WritePart(part, frames, repository.repository().keyring(), {});
+      file.WritePart(part, source, {});
       EXPECT_EQ(file.PartDone(), part == 0);
     }
     return file.Complete();

@@ -9,12 +9,13 @@
 #include "base/size_text.h"
 #include "base/time_text.h"
 #include "repo/frame_reader.h"
-#include "repo/stored_check.h"
 #include "repo/tree.h"
 #include "restore/choose.h"
 #include "restore/claim.h"
 #include "restore/config_settings.h"
 #include "restore/destination.h"
+#include "restore/other_copies.h"
+#include "restore/pack_presence.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
 #include "wal/archive.h"
@@ -140,24 +141,14 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                    pg::FormatLsn(usable.front().facts.stop_lsn))});
 }
 
-// Every pack of the backup, before anything is written.
-std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupId& id) {
-  const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), id);
-  std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
-  repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
-    if (!repo::IsStoredName(object.name)) return;  // somebody's copy beside the packs
-    const auto slash = object.name.rfind('/');
-    missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
-  });
-  if (!missing.empty()) {
-    throw base::Error(
-        base::ErrorKind::kCorrupt,
-        fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
-                    missing.size(), needed.size(), id.ToString(),
-                    base::ToHex(missing.begin()->bytes)),
-        {"choose another backup with --backup", "holdfast verify tells what else is affected"});
-  }
-  return needed.size();
+[[noreturn]] void ThrowMissing(const NeededPacks& packs, const repo::BackupId& id,
+                               const std::string& path) {
+  throw base::Error(
+      base::ErrorKind::kCorrupt,
+      fmt::format("{} of the {} packs of backup {} are missing, the first is {}...; {} needs one",
+                  packs.missing.size(), packs.count, id.ToString(),
+                  base::ToHex(packs.missing.begin()->bytes), path),
+      {"choose another backup with --backup", "holdfast verify tells what else is affected"});
 }
 
 std::optional<pg::Oid> TablespaceOf(std::string_view path) {
@@ -179,26 +170,33 @@ bool MayBeConfiguration(const repo::TreeEntry& entry) {
 // By path.
 using ConfigEntries = std::map<std::string, repo::TreeEntry>;
 
-std::map<std::string, std::string> SettingsOf(repo::FrameReader& frames,
-                                              const ConfigEntries& entries) {
+std::map<std::string, std::string> SettingsOf(PieceReader& pieces, const ConfigEntries& entries) {
   ConfigFiles files{.paths = {},
                     .read = [&](const std::string& path) -> std::optional<std::string> {
                       const auto found = entries.find(path);
                       if (found == entries.end()) return std::nullopt;
-                      return std::string(base::AsText(frames.Content(found->second)));
+                      return std::string(base::AsText(pieces.Content(found->second)));
                     }};
   for (const auto& [path, entry] : entries) files.paths.push_back(path);
   return SettingsInForce(files);
 }
 
-// What is to be written and where, and is there room?
+// What is to be written and where, is all of it somewhere, and is there room?
 void ReadTree(const repo::Repository& repository, bool replaces_source, RestorePlan& plan) {
   std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
+  const NeededPacks packs = LookForPacks(repository, plan.backup.id);
+  plan.packs = packs.count;
+  std::uint64_t elsewhere = 0;
   repo::FrameReader frames(repository);
+  PieceReader pieces(repository, frames, *plan.others);
   repo::TreeReader tree(frames, plan.backup.facts.tree);
   ConfigEntries config;
   while (const auto entry = tree.Next()) {
     if (entry->type != repo::FileType::kRegular) continue;
+    if (!packs.missing.empty() && NeedsAny(frames, entry->content, packs.missing)) {
+      if (!plan.others->Hold(*entry)) ThrowMissing(packs, plan.backup.id, entry->path);
+      ++elsewhere;
+    }
     if (MayBeConfiguration(*entry)) config.emplace(entry->path, *entry);
     ++plan.files;
     plan.bytes += entry->size;
@@ -206,8 +204,14 @@ void ReadTree(const repo::Repository& repository, bool replaces_source, RestoreP
     const auto mapped = oid ? plan.tablespaces.find(*oid) : plan.tablespaces.end();
     bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
   }
-  CheckSpace(bytes_by_directory);
-  plan.config = PlacesIn({.settings = SettingsOf(frames, config),
+  AtDestination([&] { CheckSpace(bytes_by_directory); });
+  if (elsewhere > 0) {
+    plan.warnings.push_back(fmt::format(
+        "{} of the {} packs of this backup are missing; what they held of {} files is taken from "
+        "copies",
+        packs.missing.size(), packs.count, elsewhere));
+  }
+  plan.config = PlacesIn({.settings = SettingsOf(pieces, config),
                           .outside_files = plan.facts.outside_files,
                           .has = [&](const std::string& path) { return config.contains(path); }},
                          plan.to, replaces_source);
@@ -236,7 +240,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                       fmt::format("{} is not an absolute path", options.to.native()));
   }
   const base::Path to = options.to.lexically_normal();
-  (void)CheckDataDirectory(to);
+  AtDestination([&] { (void)CheckDataDirectory(to); });
 
   const Backups backups = ReadBackups(repository, options, report);
   const pg::SystemIdentifier system = ChooseSystem(backups, options);
@@ -262,9 +266,11 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .config = {},
+                   .others = nullptr,
                    .warnings = {}};
-  for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
-  plan.packs = CheckPacks(repository, plan.backup.id);
+  for (const auto& [oid, directory] : plan.tablespaces)
+    AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });
+  plan.others = std::make_shared<OtherCopies>(plan.backup, options.others, report);
   ReadTree(repository, options.replaces_source, plan);
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));

@@ -14,6 +14,8 @@
 #include "pg/version.h"
 #include "pg/wal_segment.h"
 #include "restore/claim.h"
+#include "restore/destination.h"
+#include "restore/other_copies.h"
 #include "restore/recovery_settings.h"
 #include "wal/archive.h"
 #include "wal/coverage.h"
@@ -51,13 +53,28 @@ base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& fact
                     {"choose another backup with --backup"});
 }
 
+base::Bytes ReadSegmentSomewhere(wal::Archive& archive, const RestorePlan& plan,
+                                 const std::string& name) {
+  base::Bytes bytes;
+  const auto read = [&](wal::Archive& from) { bytes = ReadSegment(from, plan.facts, name); };
+  try {
+    read(archive);
+  } catch (const base::Error& error) {
+    if (!base::MayLieElsewhere(error)) throw;
+    plan.others->ReadLogInstead(error, read);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 WrittenFile RecoveryFiles::Write(std::string_view path, base::ByteView contents,
                                  std::uint32_t mode) {
   const base::Path place = plan_.to / path;
-  base::WriteFileDurably(place, contents);
-  SetOwnerAndMode(place, owner_, mode);
+  AtDestination([&] {
+    base::WriteFileDurably(place, contents);
+    SetOwnerAndMode(place, owner_, mode);
+  });
   return {.path = std::string(path),
           .size = contents.size(),
           .modified = plan_.facts.stop_time,
@@ -102,7 +119,7 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    Write("pg_wal/" + name, ReadSegment(archive, plan_.facts, name));
+    Write("pg_wal/" + name, ReadSegmentSomewhere(archive, plan_, name));
   }
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -22,6 +24,15 @@
 
 namespace holdfast::restore {
 
+class OtherCopies;
+
+// Another repository that may have the same backups. Opened when something is wanted from it: what
+// `open` throws says why it cannot be had.
+struct OtherPlace {
+  std::string name;
+  std::function<repo::Repository()> open;
+};
+
 struct RestoreOptions {
   std::string source;
   base::Path to;                         // absent or empty directory
@@ -34,6 +45,8 @@ struct RestoreOptions {
   // '...' wal fetch --source 'shop'".
   std::string fetch_command;
   std::string time_zone = "UTC";  // for messages
+  // For what the repository cannot give, piece by piece, in this order.
+  std::vector<OtherPlace> others;
 };
 
 // Everything a restore will do, decided and checked before a byte is written.
@@ -53,12 +66,13 @@ struct RestorePlan {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // to be written
   std::uint64_t packs = 0;
+  std::shared_ptr<OtherCopies> others;
   std::vector<std::string> warnings;
 };
 
 // Throws with the nearest reachable times when the target is out of reach, naming packs or WAL that
 // are missing, refusing running servers, non-empty directories and the source itself; checks the
-// room on the disk.
+// room on the disk. What is missing and lies in another place is a warning.
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
                         base::Reporter& report);
 

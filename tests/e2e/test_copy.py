@@ -55,8 +55,12 @@ def offsite(scene):
     return scene.workplace.path / "offsite"
 
 
+def pack_files(folder):
+    return [path for path in (folder / "packs").rglob("*") if path.is_file()]
+
+
 def packs(folder):
-    return {path.name for path in (folder / "packs").rglob("*") if path.is_file()}
+    return {path.name for path in pack_files(folder)}
 
 
 def listed(scene, repository):
@@ -230,19 +234,38 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     assert not original.exists() or (server.data / "pg_wal" / "FETCHED").read_bytes() == original.read_bytes()
     segment.write_bytes(whole)
 
-    # A pack is gone.
-    victim = max((path for path in (scene.repository / "packs").rglob("*") if path.is_file()),
-                 key=lambda path: path.stat().st_size)
+    # Each lacks a pack, and gives what the other lacks; unless it is the same one, of which nothing is left.
+    victim = max(pack_files(scene.repository), key=lambda path: path.stat().st_size)
     victim.unlink()
     to = scene.new_folder()
+    endings = {}
+    for pack in pack_files(offsite(scene)):
+        pack.rename(workplace.path / "lost")
+        endings[pack] = scene.program.run("--json", "restore", "shop", "--to", to, "--dry-run", code=None)
+        (workplace.path / "lost").rename(pack)
+    assert {ending.code for ending in endings.values()} == {1, 6} and not to.exists()
+    second_victim = next(pack for pack, ending in endings.items() if ending.code == 1)
+    second_victim.rename(workplace.path / "lost")
     result = scene.program.run("--json", "restore", "shop", "--to", to, code=1)
-    assert result.json()["repository"] == "offsite"
-    assert victim.name[:32] in result.err and "trying its copy in offsite" in result.err
+    assert result.json()["repository"] == "main"
+    assert any("taken from the copy in offsite" in warning for warning in result.json()["warnings"])
     restored = recovered(postgres_on, to)
     assert ledger(restored) == wanted
     restored.stop()
 
-    # All of the repository is gone.
+    # WAL ends early in the first one: the copy is followed to the latest moment, and what it lacks comes from the first.
+    (segment,) = (path for path in segments_in(scene.repository) if path.name.startswith(ends[0]))
+    segment.unlink()
+    to = scene.new_folder()
+    result = scene.program.run("--json", "restore", "shop", "--to", to, code=1)
+    assert result.json()["repository"] == "offsite" and "goes on to" in result.err
+    assert any("taken from the copy in main" in warning for warning in result.json()["warnings"])
+    restored = recovered(postgres_on, to)
+    assert ledger(restored) == wanted
+    restored.stop()
+
+    # All of the repository is gone, and the copy is whole.
+    (workplace.path / "lost").rename(second_victim)
     shutil.rmtree(scene.repository)
     to = scene.new_folder()
     result = scene.program.run("restore", "shop", "--to", to, code=1)

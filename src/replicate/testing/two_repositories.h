@@ -52,7 +52,7 @@ class TwoRepositories : public testing::Test {
     const auto version = static_cast<std::uint32_t>(number);
     std::optional<repo::ModelParent> parent;
     if (number > 1 && !alone) {
-      parent.emplace(repo::ReadSnapshot(from.sound(), Id(number - 1)), models.at(number - 1));
+      parent = {repo::ReadSnapshot(from.sound(), Id(number - 1)), models.at(number - 1)};
     }
     models[number] = ModelOf(version);
     (void)repo::WriteModel(from.sound(), Id(number), models[number], parent);

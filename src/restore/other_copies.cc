@@ -1,0 +1,234 @@
+#include "restore/other_copies.h"
+
+#include <fmt/format.h>
+
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "repo/content_store.h"
+#include "repo/lease.h"
+#include "restore/destination.h"
+#include "restore/pack_presence.h"
+
+namespace holdfast::restore {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+bool SaysTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b) {
+  return a.kind == b.kind && a.started == b.started && a.finished == b.finished && a.log == b.log &&
+         a.tree.entry_count == b.tree.entry_count && a.tree.total_size == b.tree.total_size &&
+         a.attributes == b.attributes;
+}
+
+std::size_t PartCount(const repo::Content& content) {
+  const auto* paged = std::get_if<repo::PagedContent>(&content);
+  return paged == nullptr ? 0 : paged->parts.size();
+}
+
+bool IsSameFile(const repo::TreeEntry& a, const repo::TreeEntry& b) {
+  return a.type == b.type && a.size == b.size && a.mode == b.mode && a.modified == b.modified &&
+         a.content.index() == b.content.index() && PartCount(a.content) == PartCount(b.content);
+}
+
+repo::Snapshot SameBackup(const repo::Repository& repository, const repo::Snapshot& wanted) {
+  repo::Snapshot found = repo::ReadSnapshot(repository, wanted.id);
+  if (SaysTheSame(found.facts, wanted.facts)) return found;
+  throw Error(ErrorKind::kCorrupt,
+              fmt::format("its backup {} is another one", wanted.id.ToString()));
+}
+
+// A copy that cannot be written to must still help.
+std::unique_ptr<repo::Lease> Pin(const repo::Repository& repository, const repo::Snapshot& backup) {
+  try {
+    return std::make_unique<repo::Lease>(
+        repository,
+        repo::LeaseDraft{.kind = "restore", .pins = {backup.id}, .log = backup.facts.log});
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kDenied && error.kind() != ErrorKind::kUnavailable) throw;
+    return nullptr;
+  }
+}
+
+// A repository that has the backup too.
+class Opened {
+ public:
+  Opened(const OtherPlace& place, const repo::Snapshot& wanted)
+      : repository_(place.open()),
+        backup_(SameBackup(repository_, wanted)),
+        lease_(Pin(repository_, backup_)),
+        missing_(LookForPacks(repository_, backup_.id).missing),
+        archive_(repository_, wanted.id.source),
+        frames_(repository_),
+        tree_(frames_, backup_.facts.tree) {}
+
+  wal::Archive& archive() { return archive_; }
+
+  void Read(const repo::TreeEntry& wanted, const std::function<void(const PieceSource&)>& read) {
+    const repo::TreeEntry entry = Find(wanted);
+    read({.entry = entry, .frames = frames_, .keyring = repository_.keyring()});
+  }
+
+  bool Holds(const repo::TreeEntry& wanted) {
+    const repo::TreeEntry entry = Find(wanted);
+    return missing_.empty() || !NeedsAny(frames_, entry.content, missing_);
+  }
+
+  void KeepAlive() {
+    if (lease_) lease_->KeepAlive();
+  }
+
+ private:
+  repo::TreeEntry Find(const repo::TreeEntry& wanted) {
+    const std::scoped_lock lock(mutex_);
+    std::optional<repo::TreeEntry> found = tree_.Find(wanted.path);
+    if (found && IsSameFile(*found, wanted)) return std::move(*found);
+    throw Error(ErrorKind::kCorrupt, fmt::format("its {} is another file", wanted.path));
+  }
+
+  const repo::Repository repository_;
+  const repo::Snapshot backup_;
+  const std::unique_ptr<repo::Lease> lease_;
+  const std::set<repo::ShortPackId> missing_;
+  wal::Archive archive_;
+  repo::FrameReader frames_;
+  std::mutex mutex_;  // of the tree
+  repo::TreeReader tree_;
+};
+
+}  // namespace
+
+class OtherCopies::Copy {
+ public:
+  Copy(OtherPlace place, base::Reporter& report) : place_(std::move(place)), report_(report) {}
+
+  const std::string& name() const { return place_.name; }
+
+  // What was wrong with it is remembered: it is tried once.
+  Opened& Open(const repo::Snapshot& backup) {
+    const std::scoped_lock lock(mutex_);
+    if (broken_) throw Error(*broken_);
+    if (opened_) return *opened_;
+    try {
+      opened_ = std::make_unique<Opened>(place_, backup);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) throw;
+      broken_ = error;
+      report_.Warn(Trouble());
+      throw;
+    }
+    return *opened_;
+  }
+
+  void Count(const Error& why) {
+    const std::scoped_lock lock(mutex_);
+    if (++pieces_ > 1) return;
+    why_ = why.message();
+    report_.Warn(fmt::format("{}; taking it from the copy in {}", why_, name()));
+  }
+
+  void KeepAlive() {
+    const std::scoped_lock lock(mutex_);
+    if (opened_) opened_->KeepAlive();
+  }
+
+  void AddWarnings(std::vector<std::string>& warnings) const {
+    const std::scoped_lock lock(mutex_);
+    if (broken_) warnings.push_back(Trouble());
+    if (pieces_ == 0) return;
+    warnings.push_back(fmt::format("{} {} taken from the copy in {}; the first because {}", pieces_,
+                                   pieces_ == 1 ? "piece was" : "pieces were", name(), why_));
+  }
+
+ private:
+  std::string Trouble() const {
+    return fmt::format("the copy in {} is of no help: {}", name(), broken_->message());
+  }
+
+  const OtherPlace place_;
+  base::Reporter& report_;
+  mutable std::mutex mutex_;  // of all that follows
+  std::unique_ptr<Opened> opened_;
+  std::optional<Error> broken_;
+  std::uint64_t pieces_ = 0;
+  std::string why_;
+};
+
+OtherCopies::OtherCopies(repo::Snapshot backup, std::vector<OtherPlace> places,
+                         base::Reporter& report)
+    : backup_(std::move(backup)) {
+  for (OtherPlace& place : places)
+    copies_.push_back(std::make_unique<Copy>(std::move(place), report));
+}
+OtherCopies::~OtherCopies() = default;
+
+void OtherCopies::Instead(const Error& why, const std::function<void(Copy&)>& read) {
+  Error first = why;
+  for (const auto& copy : copies_) {
+    try {
+      read(*copy);
+      return copy->Count(why);
+    } catch (const DestinationError&) {
+      throw;
+    } catch (const Error& error) {
+      if (!base::MayLieElsewhere(error)) throw;
+      first.AddHint(
+          fmt::format("the copy in {} has it neither: {}", copy->name(), error.message()));
+    }
+  }
+  throw Error(first);
+}
+
+void OtherCopies::ReadInstead(const Error& why, const repo::TreeEntry& wanted,
+                              const std::function<void(const PieceSource&)>& read) {
+  Instead(why, [&](Copy& copy) { copy.Open(backup_).Read(wanted, read); });
+}
+
+void OtherCopies::ReadLogInstead(const Error& why, const std::function<void(wal::Archive&)>& read) {
+  Instead(why, [&](Copy& copy) { read(copy.Open(backup_).archive()); });
+}
+
+bool OtherCopies::Hold(const repo::TreeEntry& wanted) {
+  for (const auto& copy : copies_) {
+    try {
+      if (copy->Open(backup_).Holds(wanted)) return true;
+    } catch (const Error& error) {
+      if (!base::MayLieElsewhere(error)) throw;
+    }
+  }
+  return false;
+}
+
+void OtherCopies::KeepAlive() {
+  for (const auto& copy : copies_) copy->KeepAlive();
+}
+
+std::vector<std::string> OtherCopies::Warnings() const {
+  std::vector<std::string> warnings;
+  for (const auto& copy : copies_) copy->AddWarnings(warnings);
+  return warnings;
+}
+
+void PieceReader::Read(const repo::TreeEntry& entry,
+                       const std::function<void(const PieceSource&)>& read) {
+  try {
+    read({.entry = entry, .frames = frames_, .keyring = repository_.keyring()});
+  } catch (const DestinationError&) {
+    throw;
+  } catch (const Error& error) {
+    if (!base::MayLieElsewhere(error)) throw;
+    others_.ReadInstead(error, entry, read);
+  }
+}
+
+base::Bytes PieceReader::Content(const repo::TreeEntry& entry) {
+  base::Bytes content;
+  Read(entry, [&](const PieceSource& source) { content = source.frames.Content(source.entry); });
+  return content;
+}
+
+}  // namespace holdfast::restore

@@ -1,0 +1,137 @@
+#include "restore/other_copies.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "repo/lease.h"
+#include "repo/testing/model_backup.h"
+#include "restore/destination.h"
+
+namespace holdfast::restore {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const repo::BackupId kBackup = repo::BackupId::Parse("shop/20261121T070003Z-4f2a");
+
+repo::Model ModelOf(std::uint32_t version) {
+  repo::Model model;
+  for (std::uint32_t page = 0; page < 20; ++page) {
+    const base::Bytes bytes = repo::ModelPage(page, version);
+    model.paged["base/1"].insert(model.paged["base/1"].end(), bytes.begin(), bytes.end());
+  }
+  model.plain["PG_VERSION"] = base::ToBytes("15\n");
+  model.plain["pg_xact/0000"] = base::Bytes(30'000, 5);
+  return model;
+}
+
+class OtherCopiesTest : public testing::Test {
+ protected:
+  OtherCopiesTest()
+      : backup(repo::WriteModel(own.repository(), kBackup, ModelOf(1)).snapshot),
+        frames(own.repository()) {
+    (void)repo::WriteModel(copy.repository(), kBackup, ModelOf(1));
+  }
+
+  static OtherPlace PlaceOf(const std::string& name, repo::TestRepository& repository) {
+    return {.name = name, .open = [&repository] {
+              return repo::Repository::Open(repository.faulty, repository.clock,
+                                            repo::TestUnlock());
+            }};
+  }
+
+  static void LosePacks(repo::TestRepository& repository) {
+    for (const auto& object : storage::ListAll(*repository.memory, repo::kPacksPrefix))
+      (void)repository.memory->Remove(object.name);
+  }
+
+  repo::TreeEntry EntryOf(const std::string& path) {
+    repo::TreeReader tree(frames, backup.facts.tree);
+    return tree.Find(path).value();
+  }
+
+  repo::TestRepository own;
+  repo::TestRepository copy;
+  repo::Snapshot backup;
+  repo::FrameReader frames;
+  base::NullReporter report;
+};
+
+TEST_F(OtherCopiesTest, ReadsFromTheCopyWhatIsLostAndTells) {
+  const repo::TreeEntry entry = EntryOf("pg_xact/0000");
+  OtherCopies others(backup, {PlaceOf("far", copy)}, report);
+  PieceReader pieces(own.repository(), frames, others);
+  EXPECT_EQ(pieces.Content(entry), base::Bytes(30'000, 5));
+  EXPECT_THAT(others.Warnings(), IsEmpty());
+  LosePacks(own);
+  repo::FrameReader fresh(own.repository());
+  PieceReader again(own.repository(), fresh, others);
+  EXPECT_EQ(again.Content(entry), base::Bytes(30'000, 5));
+  EXPECT_THAT(others.Warnings(),
+              testing::ElementsAre(HasSubstr("1 piece was taken from the copy in far")));
+}
+
+TEST_F(OtherCopiesTest, ThrowsTheFirstFailureWhenNobodyHasIt) {
+  const repo::TreeEntry entry = EntryOf("pg_xact/0000");
+  LosePacks(own);
+  LosePacks(copy);
+  repo::FrameReader fresh(own.repository());
+  OtherCopies others(backup, {PlaceOf("far", copy)}, report);
+  PieceReader pieces(own.repository(), fresh, others);
+  try {
+    (void)pieces.Content(entry);
+    FAIL() << "it was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kCorrupt);
+    EXPECT_THAT(error.message(), HasSubstr("is missing"));
+    EXPECT_THAT(error.hints(), Contains(HasSubstr("the copy in far has it neither")));
+  }
+  EXPECT_FALSE(others.Hold(entry));
+}
+
+TEST_F(OtherCopiesTest, TakesNothingFromAnotherBackupOfTheSameName) {
+  const repo::TreeEntry entry = EntryOf("PG_VERSION");
+  repo::TestRepository stranger;
+  repo::Model longer = ModelOf(1);
+  longer.plain["pg_xact/0001"] = base::Bytes(10, 1);
+  (void)repo::WriteModel(stranger.repository(), kBackup, longer);
+  OtherCopies others(backup, {PlaceOf("strange", stranger), PlaceOf("far", copy)}, report);
+  std::string read_from;
+  others.ReadInstead(Error(ErrorKind::kCorrupt, "it is gone"), entry,
+                     [&](const PieceSource& source) {
+                       read_from = base::AsText(source.frames.Content(source.entry));
+                     });
+  EXPECT_EQ(read_from, "15\n");
+  EXPECT_THAT(others.Warnings(), Contains(HasSubstr("the copy in strange is of no help")));
+}
+
+TEST_F(OtherCopiesTest, AFailureOfTheDestinationIsFinal) {
+  const repo::TreeEntry entry = EntryOf("PG_VERSION");
+  OtherCopies others(backup, {PlaceOf("far", copy)}, report);
+  PieceReader pieces(own.repository(), frames, others);
+  int times = 0;
+  const auto full_disk = [&](const PieceSource&) {
+    ++times;
+    throw DestinationError(Error(ErrorKind::kUnavailable, "no space left"));
+  };
+  EXPECT_THROW(pieces.Read(entry, full_disk), DestinationError);
+  EXPECT_EQ(times, 1);
+}
+
+TEST_F(OtherCopiesTest, PinsTheCopyOnceItIsUsed) {
+  const repo::TreeEntry entry = EntryOf("PG_VERSION");
+  {
+    OtherCopies others(backup, {PlaceOf("far", copy)}, report);
+    EXPECT_THAT(repo::ListLeases(*copy.memory), IsEmpty());
+    EXPECT_TRUE(others.Hold(entry));
+    EXPECT_EQ(repo::ListLeases(*copy.memory).size(), 1U);
+  }
+  EXPECT_THAT(repo::ListLeases(*copy.memory), IsEmpty());
+}
+
+}  // namespace
+}  // namespace holdfast::restore
