@@ -111,7 +111,9 @@ class Copying {
   }
 
   void CopyOne(const repo::PackId& pack) {
-    const repo::PackId copy = CopyPack(sides_, writer_, pack, context_.options.compression);
+    const repo::PackId copy = CopyPack(sides_, writer_, pack,
+                                       {.compression = context_.options.compression,
+                                        .most_bytes = context_.options.most_pack_bytes});
     pairs_.Add(pack, copy);
     context_.notes.Add(pack, copy);
     context_.report.Advance(StoredSize(*from_frames_.Footer(pack)));

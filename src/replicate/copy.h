@@ -40,6 +40,9 @@ WantsSegment SinceTheOldestBackup(const CopyPlan& plan);
 
 struct CopyOptions {
   int jobs = 2;  // packs at a time; each takes twice a pack's size of memory
+  // A pack that would get larger than this, of content that compresses well and is not to be
+  // compressed there, is compressed all the same: memory has a bound.
+  std::uint64_t most_pack_bytes = 128 * base::kMiB;
   std::uint64_t pack_size = 32 * base::kMiB;  // of metadata; packs of content keep their size
   codec::CompressionOptions compression{};
   WantsSegment wants_segment{};       // empty: SinceTheOldestBackup

@@ -51,6 +51,24 @@ TEST_F(CopyTest, KeepsWhatABackupSaysAboutItself) {
   EXPECT_EQ(theirs.sequence, 2U);
 }
 
+TEST_F(CopyTest, CompressesAPackThatWouldGetTooLargeWithout) {
+  BackUp(1);
+  const auto stored = [&](std::uint64_t most_pack_bytes) {
+    repo::TestRepository target;
+    CopyOptions options{.jobs = 1};
+    options.compression = {.codec = codec::Codec::kRaw};
+    options.most_pack_bytes = most_pack_bytes;
+    const CopyPlan plan = PlanCopy(from.repository(), target.repository(), "shop", {});
+    const CopyResult result =
+        ExecuteCopy(from.repository(), target.repository(), plan, options, report, {});
+    EXPECT_EQ(repo::ReadModel(target.repository(), repo::ReadSnapshot(target.repository(), Id(1))),
+              models.at(1));
+    return result.bytes_stored;
+  };
+  const std::uint64_t as_set = stored(base::kMiB);
+  EXPECT_LT(stored(20 * base::kKiB) * 4, as_set * 3);
+}
+
 TEST_F(CopyTest, CopiesNothingASecondTime) {
   BackUp(1);
   BackUp(2);
