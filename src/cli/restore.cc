@@ -231,6 +231,14 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
   return restoring;
 }
 
+// Recovery runs `wal fetch` itself, in the server's environment.
+void TellOfEnvironment(Session& session, restore::RestorePlan& plan) {
+  if (session.config().file) return;
+  plan.warnings.emplace_back(
+      "there is no configuration file: the server that recovers needs the same HOLDFAST_ variables "
+      "in its environment, or a restore_command with --config");
+}
+
 // A copy may end before what was lost: never silently.
 void TellOfCopy(Session& session, const Place& place, restore::RestorePlan& plan) {
   if (!place.is_copy) return;
@@ -281,6 +289,7 @@ int RestoreFrom(Session& session, const Options& options, const Place& place) {
   if (std::holds_alternative<restore::LatestTarget>(restoring.target.target))
     WarnOfSpool(session, options.source, plan);
   TellOfCopy(session, place, plan);
+  TellOfEnvironment(session, plan);
   for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
   // These were said when they were found.
   plan.warnings.insert(plan.warnings.begin(), place.passed_over.begin(), place.passed_over.end());

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "config/environment.h"
@@ -27,8 +28,10 @@ auto AsUsage(std::string_view what, Read read) {
   try {
     return read();
   } catch (const base::Error& error) {
+    std::vector<std::string> hints = error.hints();
+    if (hints.empty()) hints.emplace_back(kHowToName);
     throw base::Error(base::ErrorKind::kUsage, fmt::format("{}: {}", what, error.message()),
-                      error.hints());
+                      std::move(hints));
   }
 }
 
