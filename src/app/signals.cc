@@ -1,8 +1,9 @@
 #include "app/signals.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace holdfast::app {
 namespace {
@@ -22,7 +23,7 @@ sigset_t Awaited() {
 Signals::Signals(SignalOptions options) {
   const sigset_t set = Awaited();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  (void)signal(SIGPIPE, SIG_IGN);
   thread_ = std::thread([this, options] { Wait(options); });
 }
 

@@ -101,12 +101,12 @@ auto WatchedBy(SessionKeeper& keeper, Work&& work) {
 class Run {
  public:
   Run(const repo::Repository& repository, const BackupOptions& options, base::Clock& clock,
-      base::Reporter& report, const std::stop_token& stop)
+      base::Reporter& report, std::stop_token stop)
       : repository_(repository),
         options_(options),
         clock_(clock),
         report_(report),
-        stop_(stop),
+        stop_(std::move(stop)),
         started_(clock.Now()) {}
 
   BackupResult Execute() {

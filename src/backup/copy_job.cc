@@ -21,7 +21,7 @@ std::size_t PartCount(const pg::ClusterEntry& entry, bool paged) {
 FileJob::FileJob(pg::ClusterEntry entry, pg::ClusterPath kind,
                  std::optional<repo::TreeEntry> parent, TreeAssembler& assembler)
     : entry_(std::move(entry)),
-      kind_(std::move(kind)),
+      kind_(kind),
       parent_(std::move(parent)),
       part_count_(PartCount(entry_, paged())),
       assembler_(assembler),

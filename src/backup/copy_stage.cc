@@ -101,9 +101,10 @@ class Stage {
         assembler_.Deliver(assembler_.Reserve(), WithoutContent(entry));
         continue;
       }
-      pg::ClusterPath kind = pg::ClassifyFile(entry.path, options_.tablespace_version_directory);
+      const pg::ClusterPath kind =
+          pg::ClassifyFile(entry.path, options_.tablespace_version_directory);
       const bool is_control = kind.role == pg::FileRole::kControl;
-      auto job = std::make_shared<FileJob>(entry, std::move(kind), std::move(before), assembler_);
+      auto job = std::make_shared<FileJob>(entry, kind, std::move(before), assembler_);
       if (is_control) {
         control_ = std::move(job);
       } else if (!Enqueue(job)) {

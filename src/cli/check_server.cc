@@ -202,9 +202,9 @@ class ClusterCheck {
 
 }  // namespace
 
-CheckItem FailedWith(std::string name, const base::Error& error, std::string otherwise) {
+CheckItem FailedWith(std::string name, const base::Error& error, const std::string& otherwise) {
   return {std::move(name), CheckState::kFailed, error.message(),
-          error.hints().empty() ? std::move(otherwise) : error.hints().front()};
+          error.hints().empty() ? otherwise : error.hints().front()};
 }
 
 std::vector<CheckItem> CheckCluster(Session& session, const config::Source& source) {

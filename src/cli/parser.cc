@@ -84,7 +84,7 @@ const CLI::App& Deepest(const CLI::App& app) {
 std::string Words(const CLI::App& app) {
   std::string words = app.get_name();
   for (const CLI::App* parent = app.get_parent(); parent != nullptr; parent = parent->get_parent())
-    words = parent->get_name() + " " + words;
+    words.insert(0, parent->get_name() + " ");
   return words;
 }
 

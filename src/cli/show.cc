@@ -66,7 +66,7 @@ int Show(Session& session, const std::string& backup) {
   const std::string until =
       marks.pinned_until ? session.TimeForPeople(*marks.pinned_until) : "it is unpinned";
   if (marks.pinned) out.Add("pinned", fmt::format("until {}", until));
-  for (const auto& [key, value] : facts.labels) out.Add("label", key + "=" + value);
+  for (const auto& [key, value] : facts.labels) out.Add("label", fmt::format("{}={}", key, value));
   if (facts.kind == "cluster") PrintCluster(out, catalog::FactsOf(snapshot));
   out.Add("packs", std::to_string(snapshot.pack_count));
   for (const std::string& warning : facts.warnings) out.Add("warning", warning);

@@ -1,9 +1,10 @@
 #include "cli/start_detached.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace holdfast::cli {
 
@@ -11,6 +12,7 @@ void StartDetached(const base::Path& program, const std::vector<std::string>& ar
   std::vector<std::string> words = {program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 

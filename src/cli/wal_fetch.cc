@@ -33,7 +33,7 @@ struct Options {
 base::Path PrefetchDirectory(Session& session, const base::Path& target) {
   const std::string key = target.parent_path().lexically_normal().string();
   const std::string name = base::ToHex(codec::Sha256(base::AsBytes(key))).substr(0, 16);
-  const base::Path directory = session.config().state_directory / "prefetch" / name;
+  base::Path directory = session.config().state_directory / "prefetch" / name;
   try {
     base::MakeDirectories(directory);
   } catch (const base::Error&) {

@@ -93,7 +93,7 @@ Key256 DeriveKey(const Key256& key, base::ByteView salt, std::string_view purpos
   return result;
 }
 
-PageHasher::PageHasher(const Key256& key) : key_{} {
+PageHasher::PageHasher(const Key256& key) {
   static_assert(crypto_shorthash_KEYBYTES == 16);
   std::ranges::copy(key.view().first(key_.size()), key_.begin());
 }

@@ -41,7 +41,7 @@ class PageHasher {
   std::uint64_t operator()(base::ByteView page) const;
 
  private:
-  std::array<std::uint8_t, 16> key_;
+  std::array<std::uint8_t, 16> key_{};
 };
 
 }  // namespace holdfast::codec

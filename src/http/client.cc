@@ -17,7 +17,7 @@ namespace holdfast::http {
 namespace {
 
 constexpr std::size_t kMostIdle = 64;
-constexpr long kBufferBytes = 256 * 1024;
+constexpr long kBufferBytes = 256L * 1024;
 
 // libcurl wants to be set up once, before there are other threads of it.
 void SetUpLibrary() {

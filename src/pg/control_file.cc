@@ -106,7 +106,7 @@ void ReadArchitecture(base::ByteReader& in, ControlFile& file) {
   if (file.blocks_per_segment == 0) ThrowCorrupt("has no blocks per segment");
   file.wal_page_size = in.U32();
   file.segment_size = SegmentSize::FromBytes(in.U32());
-  in.Raw(4 * 5);  // name length, index keys, TOAST and large object chunks, float8 by value
+  in.Raw(20);  // name length, index keys, TOAST and large object chunks, float8 by value
   file.data_checksum_version = in.U32();
 }
 

@@ -117,9 +117,9 @@ class Walk {
       if (S_ISREG(status->st_mode)) {
         AddFile(std::move(child), *status);
       } else if (S_ISDIR(status->st_mode)) {
-        AddFolder(folder, name, std::move(child), *status);
+        AddFolder(folder, name, child, *status);
       } else if (S_ISLNK(status->st_mode)) {
-        AddLink(folder, name, std::move(child), *status);
+        AddLink(folder, name, child, *status);
       }  // sockets and pipes have no content
     }
   }
@@ -130,7 +130,7 @@ class Walk {
     listing_.AddFile(std::move(entry));
   }
 
-  void AddFolder(const base::File& parent, const std::string& name, std::string path,
+  void AddFolder(const base::File& parent, const std::string& name, const std::string& path,
                  const struct stat& status) {
     ClusterEntry entry = EntryOf(path, status);
     entry.type = ClusterEntry::Type::kDirectory;
@@ -140,7 +140,7 @@ class Walk {
     if (folder) Enter(*folder, path);
   }
 
-  void AddLink(const base::File& parent, const std::string& name, std::string path,
+  void AddLink(const base::File& parent, const std::string& name, const std::string& path,
                const struct stat& status) {
     std::optional<std::string> target = LinkTarget(parent, name);
     if (!target) return;

@@ -189,7 +189,7 @@ struct ReplicationStream::State {
     if (size < 0) return EndCopy();
     heard = steady_clock::now();
     asked = false;
-    return std::visit([](auto&& message) { return StreamEvent(std::move(message)); },
+    return std::visit([](auto message) { return StreamEvent(std::move(message)); },
                       ParseStreamMessage(base::AsBytes({raw, static_cast<std::size_t>(size)})));
   }
 

@@ -225,12 +225,12 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
   const std::vector<ShortPackId> packs = ShortIds(state.needed);
   const ChainEnd end = FindChainEnd(state.repository, id.source);
   const WithdrawalSecret secret = WithdrawalSecret::New();
-  const Snapshot snapshot{.id = id,
-                          .facts = std::move(draft),
-                          .sequence = end.sequence + 1,
-                          .previous = end.digest,
-                          .withdrawal = secret.Digest(),
-                          .pack_count = packs.size()};
+  Snapshot snapshot{.id = id,
+                    .facts = std::move(draft),
+                    .sequence = end.sequence + 1,
+                    .previous = end.digest,
+                    .withdrawal = secret.Digest(),
+                    .pack_count = packs.size()};
   const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
 
   CheckDamageMarks(storage, state.damaged, state.needed);

@@ -13,8 +13,6 @@ namespace holdfast::storage {
 
 namespace {
 
-using base::Error;
-using base::ErrorKind;
 using Found = std::optional<AwsCredentials>;
 
 std::string TextOrFile(const std::string& text, const std::optional<base::Path>& file) {
@@ -73,7 +71,7 @@ bool HasKeySettings(const AwsCredentialOptions& options) {
 }  // namespace
 
 std::vector<AwsCredentialSource> AwsCredentialSources(const AwsCredentialOptions& options,
-                                                      std::shared_ptr<http::Client> http,
+                                                      const std::shared_ptr<http::Client>& http,
                                                       base::Clock& clock) {
   const AwsCredentialSource settings{"the settings", [=] { return FromSettings(options); }};
   const AwsCredentialSource profile{"the profile files", [=, &clock] {

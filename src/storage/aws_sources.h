@@ -15,7 +15,7 @@ namespace holdfast::storage {
 
 // `http` is for the services that give credentials out; `clock` must outlive the sources.
 std::vector<AwsCredentialSource> AwsCredentialSources(const AwsCredentialOptions& options,
-                                                      std::shared_ptr<http::Client> http,
+                                                      const std::shared_ptr<http::Client>& http,
                                                       base::Clock& clock);
 
 }  // namespace holdfast::storage

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/size_text.h"
@@ -45,8 +46,8 @@ bool IsOver(std::uint64_t part, std::uint64_t whole, unsigned share) {
 class Run {
  public:
   Run(storage::Storage& storage, const PruneOptions& options, base::Reporter& report,
-      const std::stop_token& stop)
-      : storage_(storage), options_(options), report_(report), stop_(stop) {}
+      std::stop_token stop)
+      : storage_(storage), options_(options), report_(report), stop_(std::move(stop)) {}
 
   PruneResult Execute() {
     CheckGrace();

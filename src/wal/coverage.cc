@@ -66,7 +66,7 @@ std::string Gap::ToString(std::uint32_t segment_size) const {
   const auto size = pg::SegmentSize::FromBytes(segment_size);
   const pg::SegmentNumber first = pg::SegmentOfByteAt(start, size);
   const pg::SegmentNumber last = pg::SegmentOfByteBefore(end, size);
-  const std::string first_name = pg::FormatSegmentName(timeline, first, size);
+  std::string first_name = pg::FormatSegmentName(timeline, first, size);
   if (last <= first) return first_name;
   return fmt::format("{} to {} ({} segments)", first_name,
                      pg::FormatSegmentName(timeline, last, size), last.value() - first.value() + 1);

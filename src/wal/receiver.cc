@@ -34,12 +34,12 @@ bool CanBeMended(const base::Error& error) {
 }  // namespace
 
 Receiver::Receiver(WalServer& server, Archive& archive, Spool& spool, StatusBoard& board,
-                   const StreamOptions& options, base::Clock& clock, base::Reporter& report)
+                   StreamOptions options, base::Clock& clock, base::Reporter& report)
     : server_(&server),
       archive_(&archive),
       spool_(&spool),
       board_(&board),
-      options_(options),
+      options_(std::move(options)),
       clock_(&clock),
       report_(&report) {}
 

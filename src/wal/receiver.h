@@ -22,7 +22,7 @@ namespace holdfast::wal {
 class Receiver {
  public:
   Receiver(WalServer& server, Archive& archive, Spool& spool, StatusBoard& board,
-           const StreamOptions& options, base::Clock& clock, base::Reporter& report);
+           StreamOptions options, base::Clock& clock, base::Reporter& report);
 
   // Until `stop`, or everything up to stop_at is in the spool. Whatever was received is fsynced
   // when it returns. Throws what trying again cannot mend.

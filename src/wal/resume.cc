@@ -66,6 +66,7 @@ std::vector<Received> WhatWasReceived(const std::vector<SpooledSegment>& spool,
   }
   ends.merge(archived);
   std::vector<Received> received;
+  received.reserve(ends.size());
   for (const auto& [timeline, end] : ends) received.push_back({.timeline = timeline, .end = end});
   return received;
 }

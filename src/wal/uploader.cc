@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "wal/segment_check.h"
@@ -26,12 +27,12 @@ bool CanBeMended(const base::Error& error) {
 }  // namespace
 
 Uploader::Uploader(WalServer* server, Archive& archive, Spool& spool, StatusBoard& board,
-                   const StreamOptions& options, base::Clock& clock)
+                   StreamOptions options, base::Clock& clock)
     : server_(server),
       archive_(&archive),
       spool_(&spool),
       board_(&board),
-      options_(options),
+      options_(std::move(options)),
       clock_(&clock) {}
 
 pg::SystemIdentifier Uploader::system() const { return spool_->identity()->system; }

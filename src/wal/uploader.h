@@ -20,7 +20,7 @@ class Uploader {
  public:
   // `server` has the slot to be moved; null: none is.
   Uploader(WalServer* server, Archive& archive, Spool& spool, StatusBoard& board,
-           const StreamOptions& options, base::Clock& clock);
+           StreamOptions options, base::Clock& clock);
 
   // Runs until Finish() was called and everything is stored, or could not be and `give_up` says
   // that it is no use waiting. An unreachable store or server is tried again for ever and shown.

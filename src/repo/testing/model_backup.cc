@@ -172,9 +172,9 @@ class ModelWriter {
     PageMap old_map;
     if (before) old_map = frames_.Map(std::get<PagedContent>(before->content).parts.at(0));
     PagePacker packer(writer_, data_, hasher_);
-    for (std::uint32_t page = 0; page * kPageSize < bytes.size(); ++page) {
+    for (std::uint32_t page = 0; std::size_t{page} * kPageSize < bytes.size(); ++page) {
       const auto at = [&](const base::Bytes& file) {
-        return base::ByteView(file).subspan(page * kPageSize, kPageSize);
+        return base::ByteView(file).subspan(std::size_t{page} * kPageSize, kPageSize);
       };
       if (base::AllZero(at(bytes))) {
         packer.Zero();

@@ -25,7 +25,7 @@ void Check(int result, std::string_view action) {
 }  // namespace
 
 void ExpectInChild(const std::function<void()>& body) {
-  std::fflush(nullptr);
+  (void)std::fflush(nullptr);
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
@@ -34,7 +34,7 @@ void ExpectInChild(const std::function<void()>& body) {
     } catch (const std::exception& error) {
       ADD_FAILURE() << "thrown in the child: " << error.what();
     }
-    std::fflush(nullptr);
+    (void)std::fflush(nullptr);
     ::_exit(testing::Test::HasFailure() ? 1 : 0);
   }
   int status = 0;

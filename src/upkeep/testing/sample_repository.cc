@@ -65,7 +65,7 @@ void AddWal(const repo::Repository& repository) {
   (void)archive.Put(kSampleSystem, "00000002.history",
                     base::AsBytes("1\t0/300000\tno recovery target specified\n"));
   base::Bytes tail = SampleSegment(3);
-  tail.resize(2 * repo::kPageSize);
+  tail.resize(std::size_t{2} * repo::kPageSize);
   archive.PutTail(kSampleSystem, first, pg::Lsn(3 * base::kMiB), tail);
   archive.RecordTimeline(kSampleSystem, first);
   archive.RecordTimeline(kSampleSystem, second);
