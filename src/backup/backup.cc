@@ -270,6 +270,7 @@ class Run {
     facts_.bytes_source = counters_.bytes_source;
     facts_.bytes_read = counters_.bytes_read;
     facts_.bytes_stored = writer.stats().bytes_stored;
+    if (options_.requests) facts_.requests = options_.requests();
     facts_.pages_changed = counters_.pages_stored;
     facts_.pages = counters_.pages;
     facts_.files = counters_.files;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/reporter.h"
+#include "catalog/cluster_facts.h"
 #include "codec/compress.h"
 #include "pg/connection.h"
 #include "repo/repository.h"
@@ -30,6 +32,8 @@ struct BackupOptions {
   int jobs = 2;  // readers; each holds one pack in memory
   std::uint64_t pack_size = 32 * base::kMiB;
   codec::CompressionOptions compression;
+  // What was asked of the repository's store so far; empty where nothing counts it.
+  std::function<catalog::RequestFacts()> requests;
   // The server's archive_command pushes into this repository.
   bool wal_is_pushed = false;
   // How long a receiver or archiver that is at work may take to deliver the last WAL before it is

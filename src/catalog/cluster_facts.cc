@@ -29,6 +29,16 @@ base::Time FromMicroseconds(const nlohmann::json& json) {
   return base::Time(base::Duration(json.get<std::int64_t>()));
 }
 
+RequestFacts RequestsFromJson(const nlohmann::json& json) {
+  return {.put = json.at("put"),
+          .list = json.at("list"),
+          .get = json.at("get"),
+          .head = json.at("head"),
+          .remove = json.at("delete"),
+          .bytes_sent = json.at("bytes_sent"),
+          .bytes_received = json.at("bytes_received")};
+}
+
 ClusterFacts Parse(const nlohmann::json& json) {
   ClusterFacts facts;
   facts.method = json.at("method");
@@ -56,10 +66,21 @@ ClusterFacts Parse(const nlohmann::json& json) {
   facts.pages_changed = json.at("pages_changed");
   facts.pages = json.at("pages");
   facts.files = json.at("files");
+  if (json.contains("requests")) facts.requests = RequestsFromJson(json.at("requests"));
   return facts;
 }
 
 }  // namespace
+
+nlohmann::json ToJson(const RequestFacts& requests) {
+  return {{"put", requests.put},
+          {"list", requests.list},
+          {"get", requests.get},
+          {"head", requests.head},
+          {"delete", requests.remove},
+          {"bytes_sent", requests.bytes_sent},
+          {"bytes_received", requests.bytes_received}};
+}
 
 nlohmann::json ToJson(const ClusterFacts& facts) {
   nlohmann::json json = {
@@ -85,6 +106,7 @@ nlohmann::json ToJson(const ClusterFacts& facts) {
       {"pages", facts.pages},
       {"files", facts.files},
   };
+  if (facts.requests) json["requests"] = ToJson(*facts.requests);
   for (const auto& tablespace : facts.tablespaces) {
     json["tablespaces"].push_back(TablespaceToJson(tablespace));
   }

@@ -31,6 +31,18 @@ struct BadPage {
   pg::BlockNumber block = 0;  // within the file
 };
 
+// What a backup asked of its store over a network, up to its commit.
+struct RequestFacts {
+  std::uint64_t put = 0;
+  std::uint64_t list = 0;
+  std::uint64_t get = 0;
+  std::uint64_t head = 0;
+  std::uint64_t remove = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+};
+nlohmann::json ToJson(const RequestFacts& requests);
+
 struct ClusterFacts {
   std::string method;  // how files were read: "local" or "sql"
   int server_version = 0;
@@ -53,6 +65,7 @@ struct ClusterFacts {
   std::uint64_t pages_changed = 0;
   std::uint64_t pages = 0;
   std::uint64_t files = 0;
+  std::optional<RequestFacts> requests;  // empty: of a directory, or an earlier version's
 };
 
 nlohmann::json ToJson(const ClusterFacts& facts);

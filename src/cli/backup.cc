@@ -15,6 +15,7 @@
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
+#include "storage/open.h"
 
 namespace holdfast::cli {
 namespace {
@@ -96,6 +97,22 @@ CopyRuns CopyToAll(Session& session, const repo::Repository& from,
   return runs;
 }
 
+// Nothing is paid for by the request in a directory.
+std::function<catalog::RequestFacts()> RequestsOf(Session& session,
+                                                  const config::Repository& repository) {
+  if (!storage::IsS3(repository.url)) return {};
+  return [meter = session.meter(repository.name)] {
+    const storage::RequestCounts counts = meter->counts();
+    return catalog::RequestFacts{.put = counts.put,
+                                 .list = counts.list,
+                                 .get = counts.get,
+                                 .head = counts.head,
+                                 .remove = counts.remove,
+                                 .bytes_sent = counts.bytes_sent,
+                                 .bytes_received = counts.bytes_received};
+  };
+}
+
 int BackUp(Session& session, const Options& options) {
   const config::Source& source = ClusterNamed(session, options.source);
   const config::Repository& settings = ChooseRepository(session, &source);
@@ -111,6 +128,7 @@ int BackUp(Session& session, const Options& options) {
        .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
        .pack_size = settings.pack_size,
        .compression = CompressionOf(settings),
+       .requests = RequestsOf(session, settings),
        .wal_is_pushed = source.wal != config::WalMode::kStream},
       session.clock(), session.reporter(), session.stop());
   for (const std::string& warning : result.warnings) session.reporter().Warn(warning);

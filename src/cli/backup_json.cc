@@ -21,6 +21,7 @@ void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts)
                  {"bytes_source", facts.bytes_source},
                  {"bytes_read", facts.bytes_read},
                  {"bytes_stored", facts.bytes_stored},
+                 {"requests", facts.requests ? catalog::ToJson(*facts.requests) : nlohmann::json()},
                  {"pages", facts.pages},
                  {"pages_changed", facts.pages_changed},
                  {"files", facts.files}});

@@ -12,6 +12,6 @@ namespace holdfast::cli {
 std::vector<CheckItem> CheckCluster(Session& session, const config::Source& source);
 
 // An item that failed with what an Error says; `otherwise` is the hint where it brings none.
-CheckItem FailedWith(std::string name, const base::Error& error, std::string otherwise);
+CheckItem FailedWith(std::string name, const base::Error& error, const std::string& otherwise);
 
 }  // namespace holdfast::cli

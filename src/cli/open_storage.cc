@@ -111,6 +111,7 @@ storage::OpenOptions StorageOptions(Session& session, const config::Repository& 
       .s3 = S3OptionsOf(repository.s3, session.invocation().environment),
       .retry = {.on_failure = [notes](const base::Error& error,
                                       base::Duration elapsed) { (*notes)(error, elapsed); }},
+      .meter = session.meter(repository.name),
       .upload_limit = Limit(session.options().limit_upload, repository.limit_upload, clock),
       .download_limit = Limit(session.options().limit_download, repository.limit_download, clock),
       .stop = session.stop()};

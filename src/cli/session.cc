@@ -44,4 +44,12 @@ std::string Session::TimeForPeople(base::Time time) {
   return base::FormatForPeople(time, config().timezone);
 }
 
+std::shared_ptr<storage::RequestMeter> Session::meter(const std::string& repository) {
+  return meters_.With([&](auto& meters) {
+    std::shared_ptr<storage::RequestMeter>& meter = meters[repository];
+    if (!meter) meter = std::make_shared<storage::RequestMeter>();
+    return meter;
+  });
+}
+
 }  // namespace holdfast::cli

@@ -1,6 +1,7 @@
 // One run of one command: the global options, the configuration, and ways to speak.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,8 +10,10 @@
 #include <string_view>
 
 #include "base/reporter.h"
+#include "base/synchronized.h"
 #include "cli/invocation.h"
 #include "config/load.h"
+#include "storage/request_meter.h"
 
 namespace holdfast::cli {
 
@@ -40,6 +43,9 @@ class Session {
   const config::Config& config();
   config::LoadOptions load_options() const;
 
+  // What this run asks of the repository of this name, over a network.
+  std::shared_ptr<storage::RequestMeter> meter(const std::string& repository);
+
   // Data for standard output.
   std::ostream& out() const { return *invocation_->out; }
   bool json() const { return options_.json; }
@@ -53,6 +59,7 @@ class Session {
   GlobalOptions options_;
   std::unique_ptr<base::Reporter> reporter_;
   std::optional<config::Config> config_;
+  base::Synchronized<std::map<std::string, std::shared_ptr<storage::RequestMeter>>> meters_;
 };
 
 }  // namespace holdfast::cli

@@ -11,6 +11,7 @@
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
+#include "cli/usage_requests.h"
 
 namespace holdfast::cli {
 namespace {
@@ -36,6 +37,7 @@ void PrintCluster(Facts& out, const catalog::ClusterFacts& facts) {
   out.Bytes("size", facts.bytes_source);
   out.Bytes("read", facts.bytes_read);
   out.Bytes("stored", facts.bytes_stored);
+  if (facts.requests) out.Add("requests", RequestsText(*facts.requests));
   out.Add("pages", fmt::format("{}, {} stored anew", facts.pages, facts.pages_changed));
   out.Add("files", std::to_string(facts.files));
   out.Add("checksums", facts.data_checksums ? "on" : "off");

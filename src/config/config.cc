@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "base/size_text.h"
@@ -87,6 +88,17 @@ class Binder {
       throw base::Error(
           base::ErrorKind::kUsage,
           fmt::format("\"{}\" is not a whole number from 0 to {}", text, kMaxInteger));
+    });
+  }
+  std::optional<double> Decimal(const Key& key) {
+    return Parsed(key, [](const std::string& text) {
+      double number = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      if (error == std::errc{} && end == text.data() + text.size() && std::isfinite(number) &&
+          number >= 0)
+        return number;
+      throw base::Error(base::ErrorKind::kUsage,
+                        fmt::format("\"{}\" is not a number from 0, such as 0.023", text));
     });
   }
   std::optional<bool> Boolean(const Key& key) {
@@ -255,6 +267,15 @@ S3 BindS3(Binder& binder, const Key& key) {
   return s3;
 }
 
+std::optional<Prices> BindPrices(Binder& binder, const Key& key) {
+  if (!binder.HasTable(key)) return std::nullopt;
+  return Prices{.currency = binder.Text(key / "currency"),
+                .storage = binder.Decimal(key / "storage").value_or(0),
+                .put = binder.Decimal(key / "put").value_or(0),
+                .get = binder.Decimal(key / "get").value_or(0),
+                .download = binder.Decimal(key / "download").value_or(0)};
+}
+
 Repository BindRepository(Binder& binder, const std::string& name) {
   const Key key{"repository", name};
   Repository repository;
@@ -281,6 +302,7 @@ Repository BindRepository(Binder& binder, const std::string& name) {
   repository.limit_upload = BindLimit(binder, key / "limit_upload");
   repository.limit_download = BindLimit(binder, key / "limit_download");
   repository.s3 = BindS3(binder, key);
+  repository.prices = BindPrices(binder, key / "prices");
   return repository;
 }
 

@@ -43,6 +43,15 @@ struct S3 {
   std::string checksum;  // "auto", "none", "md5", "sha256"
 };
 
+// What a store asks for; 0: nothing, or it is not known.
+struct Prices {
+  std::string currency;
+  double storage = 0;   // a GiB and month
+  double put = 0;       // 1000 requests that put, list or copy
+  double get = 0;       // 1000 other requests
+  double download = 0;  // a GiB that leaves the store
+};
+
 struct Repository {
   std::string name;
   std::string url;
@@ -57,6 +66,7 @@ struct Repository {
   std::optional<std::uint64_t> limit_upload;
   std::optional<std::uint64_t> limit_download;
   S3 s3;
+  std::optional<Prices> prices;  // empty: none are set
 };
 
 // How many backups to keep, rule by rule; 0, the same as a rule that is not set, keeps none.

@@ -46,6 +46,11 @@ constexpr std::array kSchema = {
     KeySpec{"repository.*.object_lock_mode", kText, kOpen, {}, "governance|compliance"},
     KeySpec{"repository.*.object_lock_days", kInteger},
     KeySpec{"repository.*.checksum", kText, kOpen, {}, "auto|none|md5|sha256"},
+    KeySpec{"repository.*.prices.currency", kText, kOpen, "USD"},
+    KeySpec{"repository.*.prices.storage", kDecimal},
+    KeySpec{"repository.*.prices.put", kDecimal},
+    KeySpec{"repository.*.prices.get", kDecimal},
+    KeySpec{"repository.*.prices.download", kDecimal},
 
     KeySpec{"source.*.type", kText, kOpen, "postgres", "postgres|mysql|volume"},
     KeySpec{"source.*.connection", kText, kConnection},

@@ -16,6 +16,7 @@ enum class ValueType {
   kText,
   kPath,      // relative ones are taken from the file's folder (environment: the working directory)
   kInteger,   // 0 to 2^31 - 1
+  kDecimal,   // 0.0045; in TOML bare or in quotes
   kBoolean,   // "true" or "false"
   kSize,      // base::ParseBytes; in TOML also a bare integer
   kDuration,  // base::ParseDuration

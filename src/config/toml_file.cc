@@ -104,6 +104,8 @@ class Reader {
     switch (type) {
       case ValueType::kInteger:
         return "a whole number";
+      case ValueType::kDecimal:
+        return "a number, such as 0.023";
       case ValueType::kBoolean:
         return "true or false";
       case ValueType::kSize:
@@ -132,8 +134,11 @@ class Reader {
   }
 
   static std::optional<std::vector<std::string>> One(ValueType type, const toml::node& node) {
-    const bool number = type == ValueType::kInteger || type == ValueType::kSize;
+    const bool number =
+        type == ValueType::kInteger || type == ValueType::kSize || type == ValueType::kDecimal;
     if (number && node.is_integer()) return std::vector{std::to_string(node.as_integer()->get())};
+    if (type == ValueType::kDecimal && node.is_floating_point())
+      return std::vector{fmt::format("{}", node.as_floating_point()->get())};
     if (type == ValueType::kBoolean && node.is_boolean())
       return std::vector<std::string>{node.as_boolean()->get() ? "true" : "false"};
     if (type == ValueType::kInteger || type == ValueType::kBoolean) return std::nullopt;

@@ -59,7 +59,8 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
       S3ClientOptions{.location = ParseS3Url(url),
                       .endpoint = ParseEndpoint(s3.endpoint),
                       .region = RegionOf(s3),
-                      .style = s3.style},
+                      .style = s3.style,
+                      .meter = options.meter},
       std::make_shared<http::Client>(HttpOptions(options)),
       std::make_shared<AwsCredentialChain>(std::move(sources), clock), clock);
   return std::make_unique<S3Storage>(

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/rate_limit.h"
 #include "storage/aws_sources.h"
+#include "storage/request_meter.h"
 #include "storage/retry.h"
 #include "storage/s3_put.h"
 #include "storage/s3_storage.h"
@@ -36,6 +37,7 @@ struct OpenOptions {
   std::string user_agent = "holdfast";
   S3Options s3{};
   RetryOptions retry{};
+  std::shared_ptr<RequestMeter> meter{};  // of requests to S3; may be empty
   std::shared_ptr<base::RateLimit> upload_limit{};
   std::shared_ptr<base::RateLimit> download_limit{};
   std::stop_token stop{};

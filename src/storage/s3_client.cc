@@ -106,12 +106,16 @@ http::Response S3Client::SendTo(const Where& where, const AwsCredentials& creden
                                           .time = now});
   headers.push_back({"Authorization", authorization});
   const std::string query = QueryText(request.query);
-  return http_->Send(
+  if (options_.meter)
+    options_.meter->Sent(request.method, request.key.empty(), request.body.size());
+  http::Response response = http_->Send(
       {.method = request.method,
        .url = fmt::format("{}{}{}{}", address.origin, path, query.empty() ? "" : "?", query),
        .headers = std::move(headers),
        .body = request.body,
        .max_answer = request.max_answer});
+  if (options_.meter) options_.meter->Received(response.body.size());
+  return response;
 }
 
 base::Error S3Client::Failure(const http::Response& response, const S3Request& request,

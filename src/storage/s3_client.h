@@ -10,6 +10,7 @@
 #include "http/client.h"
 #include "storage/aws_credentials.h"
 #include "storage/aws_signature.h"
+#include "storage/request_meter.h"
 #include "storage/s3_error.h"
 #include "storage/s3_url.h"
 
@@ -31,6 +32,7 @@ struct S3ClientOptions {
   S3Endpoint endpoint{};
   std::string region{};  // empty: the endpoint's, else us-east-1, else what the store says
   AddressStyle style = AddressStyle::kAuto;
+  std::shared_ptr<RequestMeter> meter{};  // may be empty
 };
 
 // Thread-safe. What the store says about where the bucket is and how it wants to be addressed is

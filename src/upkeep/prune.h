@@ -14,6 +14,7 @@
 #include "repo/ids.h"
 #include "repo/protocol_times.h"
 #include "storage/storage.h"
+#include "upkeep/amount.h"
 #include "upkeep/log_scan.h"
 
 namespace holdfast::upkeep {
@@ -32,16 +33,6 @@ struct PruneOptions {
   std::map<std::string, base::Duration> log_windows = {};
   bool dry_run = false;
   int jobs = 8;
-};
-
-struct Amount {
-  std::uint64_t objects = 0;
-  std::uint64_t bytes = 0;
-  void Add(std::uint64_t size) {
-    ++objects;
-    bytes += size;
-  }
-  friend bool operator==(const Amount&, const Amount&) = default;
 };
 
 struct PrunedLog {
