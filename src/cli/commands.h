@@ -24,6 +24,7 @@ Command PinCommand();
 Command UnpinCommand();
 Command ForgetCommand();
 Command PruneCommand();
+Command RepairCommand();
 Command CopyCommand();
 Command StatusCommand();
 Command WalPushCommand();
