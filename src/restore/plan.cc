@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
+#include "repo/damage_mark.h"
 #include "repo/frame_reader.h"
 #include "repo/stored_check.h"
 #include "repo/tree.h"
@@ -15,6 +17,7 @@
 #include "restore/claim.h"
 #include "restore/config_settings.h"
 #include "restore/destination.h"
+#include "restore/lost_files.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
 #include "wal/archive.h"
@@ -140,22 +143,57 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                    pg::FormatLsn(usable.front().facts.stop_lsn))});
 }
 
-// Every pack of the backup, before anything is written.
-std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupId& id) {
-  const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), id);
+[[noreturn]] void RefuseDamaged(const repo::BackupId& id, std::string problem,
+                                const std::vector<std::string>& files) {
+  constexpr std::size_t kMaxNamed = 20;
+  if (!files.empty()) {
+    const std::size_t named = std::min(files.size(), kMaxNamed);
+    problem += fmt::format(
+        "; {} of its files cannot be restored: {}", files.size(),
+        fmt::join(files.begin(), files.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+    if (files.size() > named) problem += fmt::format(" and {} more", files.size() - named);
+  }
+  throw base::Error(
+      base::ErrorKind::kCorrupt, std::move(problem),
+      {fmt::format("choose another backup with --backup: holdfast list {}", id.source),
+       "or another repository that holds it with --repository",
+       "holdfast repair tells what else is affected, and brings back what copies have"});
+}
+
+// Every pack of the backup, before anything is written. One that is marked as damaged is sound
+// enough when what the backup needs of it can be read.
+std::uint64_t CheckPacks(const repo::Repository& repository, const repo::Snapshot& backup) {
+  const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), backup.id);
   std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
+  std::set<repo::ShortPackId> suspects;
+  std::string first_damaged;
+  repo::DamagedPacks marked;
+  marked.Refresh(repository.storage());
   repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
     if (!repo::IsStoredName(object.name)) return;  // somebody's copy beside the packs
     const auto slash = object.name.rfind('/');
-    missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
+    const repo::PackId pack = repo::PackId::FromHex(object.name.substr(slash + 1));
+    const bool is_needed = missing.erase(repo::ShortPackId::Of(pack)) > 0;
+    if (!is_needed || !marked.Contains(pack)) return;
+    suspects.insert(repo::ShortPackId::Of(pack));
+    if (first_damaged.empty()) first_damaged = pack.ToHex();
   });
+  if (missing.empty() && suspects.empty()) return needed.size();
+  const std::size_t damaged = suspects.size();
+  suspects.insert(missing.begin(), missing.end());
+  const std::vector<std::string> files = FindLostFiles(repository, backup, suspects);
   if (!missing.empty()) {
-    throw base::Error(
-        base::ErrorKind::kCorrupt,
-        fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
-                    missing.size(), needed.size(), id.ToString(),
-                    base::ToHex(missing.begin()->bytes)),
-        {"choose another backup with --backup", "holdfast verify tells what else is affected"});
+    RefuseDamaged(backup.id,
+                  fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
+                              missing.size(), needed.size(), backup.id.ToString(),
+                              base::ToHex(missing.begin()->bytes)),
+                  files);
+  }
+  if (!files.empty()) {
+    RefuseDamaged(backup.id,
+                  fmt::format("{} of the {} packs of backup {} are damaged", damaged, needed.size(),
+                              backup.id.ToString()),
+                  files);
   }
   return needed.size();
 }
@@ -264,7 +302,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .config = {},
                    .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
-  plan.packs = CheckPacks(repository, plan.backup.id);
+  plan.packs = CheckPacks(repository, plan.backup);
   ReadTree(repository, options.replaces_source, plan);
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));
