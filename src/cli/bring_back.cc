@@ -107,9 +107,16 @@ class OnePlace {
 BringBackResult BringBack(Session& session, const repo::Repository& damaged,
                           const BringBackRequest& request) {
   BringBackResult result;
+  const std::vector<const config::Repository*> places = OtherPlaces(session, request);
+  if (!places.empty() && damaged.access() == repo::KeyAccess::kAddOnly) {
+    result.warnings.push_back(
+        "nothing is brought back from copies: that needs a key that opens everything, and the one "
+        "in use may only add");
+    return result;
+  }
   std::vector<repo::BackupId> backups = request.backups;
   std::vector<std::string> wal = request.wal;
-  for (const config::Repository* place : OtherPlaces(session, request)) {
+  for (const config::Repository* place : places) {
     try {
       BroughtBack brought = OnePlace(session, damaged, request, *place, result).Run(backups, wal);
       std::erase_if(backups, [&](const repo::BackupId& id) {
@@ -122,7 +129,7 @@ BringBackResult BringBack(Session& session, const repo::Repository& damaged,
     } catch (const Error& error) {
       if (error.kind() == base::ErrorKind::kCancelled) throw;
       result.warnings.push_back(
-          fmt::format("nothing is brought back from {}: {}", place->name, error.message()));
+          fmt::format("not all is brought back from {}: {}", place->name, error.message()));
     }
   }
   return result;

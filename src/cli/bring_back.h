@@ -36,8 +36,8 @@ struct BringBackResult {
 };
 
 // Asks every other repository that the configuration names for the source, in its order. One that
-// cannot be opened, or is damaged in the same place, is a warning. What is to be damaged is marked
-// before.
+// cannot be opened, or is damaged in the same place, is a warning. What is altered must be marked
+// by now. With a key here that may only add nothing is brought back, which is a warning too.
 BringBackResult BringBack(Session& session, const repo::Repository& damaged,
                           const BringBackRequest& request);
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <set>
 
-#include "base/size_text.h"
+#include "catalog/cluster_facts.h"
 #include "cli/bring_back.h"
 #include "cli/commands.h"
 #include "cli/damage_report.h"
@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
+#include "replicate/log_copy.h"
 #include "repo/snapshot.h"
 #include "upkeep/examine.h"
 #include "upkeep/verify.h"
@@ -74,14 +75,6 @@ BringBackRequest RequestFor(const std::string& source, const config::Repository&
   return request;
 }
 
-bool AnythingBrought(const std::map<std::string, BringBackResult>& brought) {
-  return std::ranges::any_of(brought, [](const auto& entry) {
-    return std::ranges::any_of(entry.second.places, [](const BroughtBack& place) {
-      return !place.healed.empty() || !place.wal_healed.empty() || place.wal_files > 0;
-    });
-  });
-}
-
 std::set<std::string> HealedWal(const std::map<std::string, BringBackResult>& brought) {
   std::set<std::string> healed;
   for (const auto& [source, result] : brought) {
@@ -98,10 +91,12 @@ bool IsOfBackups(std::string_view object) {
 // What is still damaged: of backups by another look, of the rest what was not healed.
 upkeep::VerifyResult LookAgain(Session& session, const repo::Repository& repository,
                                const Options& options, const Repaired& repaired) {
-  upkeep::VerifyResult left = upkeep::Verify(
-      repository,
-      {.level = upkeep::VerifyLevel::kList, .source = options.source, .reread_marked = true},
-      session.reporter(), session.stop());
+  // What was found by reading packs is marked by now.
+  const upkeep::VerifyLevel level =
+      options.level == upkeep::VerifyLevel::kMetadata ? options.level : upkeep::VerifyLevel::kList;
+  upkeep::VerifyResult left =
+      upkeep::Verify(repository, {.level = level, .source = options.source, .reread_marked = true},
+                     session.reporter(), session.stop());
   const std::set<std::string> healed = HealedWal(repaired.brought);
   for (const upkeep::Damage& damage : repaired.found.damages) {
     const bool known = std::ranges::find(left.damages, damage.object, &upkeep::Damage::object) !=
@@ -131,6 +126,25 @@ void FindGaps(const repo::Repository& repository, const std::string& source,
   }
 }
 
+// What the server gave as damaged was never anything else: no repository has lost it.
+bool HadBadPages(const repo::Snapshot& backup) {
+  try {
+    return backup.facts.kind == catalog::kClusterKind &&
+           !catalog::FactsOf(backup).bad_pages.empty();
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    return false;
+  }
+}
+
+std::string FlawOf(const repo::Repository& repository, const upkeep::ExaminedBackup& backup) {
+  const repo::Snapshot& snapshot = backup.snapshot;
+  if (!HadBadPages(snapshot)) return backup.flaw;
+  const auto& log = snapshot.facts.log;
+  if (!log || replicate::HasLog(repository, snapshot.id.source, *log)) return "";
+  return "the WAL that makes it consistent is not all in the archive";
+}
+
 // Of backups that no damaged object hits.
 void FindFlaws(const repo::Repository& repository, const std::vector<std::string>& sources,
                const std::vector<BackupLoss>& losses, std::vector<Flaw>& flaws) {
@@ -139,9 +153,9 @@ void FindFlaws(const repo::Repository& repository, const std::vector<std::string
     for (const upkeep::ExaminedBackup& backup :
          upkeep::Examine(repository, store, source).backups) {
       const std::string id = backup.snapshot.id.ToString();
-      if (backup.good() || std::ranges::find(losses, id, &BackupLoss::backup) != losses.end())
-        continue;
-      flaws.push_back({.backup = id, .flaw = backup.flaw});
+      if (std::ranges::find(losses, id, &BackupLoss::backup) != losses.end()) continue;
+      std::string flaw = FlawOf(repository, backup);
+      if (!flaw.empty()) flaws.push_back({.backup = id, .flaw = std::move(flaw)});
     }
   }
 }
@@ -172,7 +186,7 @@ Repaired Run(Session& session, const repo::Repository& repository,
     repaired.brought[source] =
         BringBack(session, repository, RequestFor(source, settings, options, repaired.found));
   }
-  const bool changed = !options.dry_run && AnythingBrought(repaired.brought);
+  const bool changed = !options.dry_run && !repaired.found.damages.empty();
   repaired.left = changed ? LookAgain(session, repository, options, repaired) : repaired.found;
   const std::vector<BackupLoss> losses = LossesOf(repaired.left.damages);
   FindFlaws(repository, sources, losses, repaired.flaws);

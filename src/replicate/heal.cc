@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
 #include "replicate/backup_copy.h"
 #include "repo/lease.h"
+#include "repo/pin.h"
 #include "wal/archive.h"
 #include "wal/archive_check.h"
 
@@ -78,15 +80,32 @@ class Healing {
   }
 
   // Empty when the record is gone: then there is nothing to heal but a whole backup to copy.
-  std::optional<repo::ReplacedRecord> RecordOf(const repo::BackupId& id) const {
-    const auto object = damaged_.storage().Get(repo::SnapshotObject(id));
+  std::optional<repo::ReplacedRecord> RecordOf(const repo::Snapshot& backup) const {
+    const auto object = damaged_.storage().Get(repo::SnapshotObject(backup.id));
     if (!object) return std::nullopt;
     repo::ReplacedRecord record{.object = codec::Sha256(*object)};
-    if (const auto read = theirs_.find(id); read != theirs_.end()) {
+    if (const auto read = theirs_.find(backup.id); read != theirs_.end()) {
       record.sequence = read->second.sequence;
       record.previous = read->second.previous;
+    } else {
+      record.sequence = PlaceFor(backup);
     }
     return record;
+  }
+
+  // That of the one before it, else of the one behind it: of two that have the same, the start
+  // decides. Its own was in the record.
+  std::optional<std::uint64_t> PlaceFor(const repo::Snapshot& backup) const {
+    std::optional<std::uint64_t> before;
+    std::optional<std::uint64_t> behind;
+    for (const auto& [id, other] : theirs_) {
+      if (std::tie(other.facts.started, id) < std::tie(backup.facts.started, backup.id)) {
+        before = std::max(before.value_or(0), other.sequence);
+      } else {
+        behind = std::min(behind.value_or(other.sequence), other.sequence);
+      }
+    }
+    return before ? before : behind;
   }
 
   // The backup itself, as far as it is left, else another that is in both.
@@ -102,12 +121,23 @@ class Healing {
     return best;
   }
 
+  // A prune that looks while the record gives way takes old pins for those of a backup that is
+  // gone, and never young ones. Returns the old ones.
+  std::vector<repo::Pin> RenewPins(const repo::BackupId& id) const {
+    storage::Storage& storage = damaged_.storage();
+    const repo::Pins pins = repo::ListPins(storage, id.source);
+    const auto found = pins.find(id);
+    if (found == pins.end()) return {};
+    for (const repo::Pin& pin : found->second) repo::PutPin(storage, id, pin.until);
+    return found->second;
+  }
+
   void HealOne(const repo::Snapshot& backup, const std::stop_token& stop) {
     const auto theirs = theirs_.find(backup.id);
     if (theirs != theirs_.end() && !SayTheSame(backup.facts, theirs->second.facts)) {
       throw Error(ErrorKind::kConflict, "another backup is called so in the copy");
     }
-    const std::optional<repo::ReplacedRecord> record = RecordOf(backup.id);
+    const std::optional<repo::ReplacedRecord> record = RecordOf(backup);
     if (!record) return;
     result_.healed.push_back(backup.id);
     if (request_.options.dry_run) return;
@@ -122,7 +152,9 @@ class Healing {
                                         },
                                     .in_place_of = record};
     try {
+      const std::vector<repo::Pin> old_pins = RenewPins(backup.id);
       CopiedBackup copied = CopyBackup(context, backup, SharedFor(backup), stop);
+      for (const repo::Pin& pin : old_pins) (void)damaged_.storage().Remove(pin.object);
       result_.packs += copied.packs;
       result_.bytes_stored += copied.bytes_stored;
       theirs_.insert_or_assign(backup.id, std::move(copied.snapshot));

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "base/error.h"
 #include "replicate/testing/two_repositories.h"
 #include "repo/damage_mark.h"
+#include "repo/pin.h"
 
 namespace holdfast::replicate {
 namespace {
@@ -87,6 +90,29 @@ TEST_F(HealTest, MakesARecordAnewThatDoesNotOpen) {
   (void)to.memory->Put(repo::SnapshotObject(Id(2)), base::ToBytes("rot"));
   EXPECT_THAT(Heal({Id(2)}).healed, ElementsAre(Id(2)));
   EXPECT_EQ(WholeBackups(), 2U);
+}
+
+TEST_F(HealTest, ARecordThatDoesNotOpenKeepsItsPlaceByItsStart) {
+  BothHave(2);
+  for (const int number : {1, 2}) {
+    (void)to.memory->Remove(repo::SnapshotObject(Id(number)));
+    (void)to.memory->Put(repo::SnapshotObject(Id(number)), base::ToBytes("rot"));
+    (void)Heal({Id(number)});
+    const repo::Snapshot first = repo::ReadSnapshot(to.sound(), Id(1));
+    const repo::Snapshot second = repo::ReadSnapshot(to.sound(), Id(2));
+    EXPECT_LT(std::tuple(first.sequence, first.facts.started, first.id),
+              std::tuple(second.sequence, second.facts.started, second.id));
+  }
+}
+
+TEST_F(HealTest, KeepsPinsAndMakesThemYoung) {
+  BothHave(1);
+  repo::PutPin(*to.memory, Id(1), std::nullopt);
+  const std::vector<std::string> old = TargetObjects("pins/");
+  (void)to.memory->Remove(TargetObjects("packs/").front());
+  (void)Heal({Id(1)});
+  EXPECT_EQ(TargetObjects("pins/").size(), 1U);
+  EXPECT_NE(TargetObjects("pins/"), old);
 }
 
 TEST_F(HealTest, LeavesEverythingWhereTheCopyIsDamagedToo) {

@@ -166,7 +166,8 @@ std::uint64_t CheckPacks(const repo::Repository& repository, const repo::Snapsho
   const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), backup.id);
   std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
   std::set<repo::ShortPackId> suspects;
-  std::string first_damaged;
+  constexpr std::size_t kMaxNamedPacks = 8;
+  std::vector<std::string> damaged;
   repo::DamagedPacks marked;
   marked.Refresh(repository.storage());
   repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
@@ -176,10 +177,10 @@ std::uint64_t CheckPacks(const repo::Repository& repository, const repo::Snapsho
     const bool is_needed = missing.erase(repo::ShortPackId::Of(pack)) > 0;
     if (!is_needed || !marked.Contains(pack)) return;
     suspects.insert(repo::ShortPackId::Of(pack));
-    if (first_damaged.empty()) first_damaged = pack.ToHex();
+    if (suspects.size() <= kMaxNamedPacks) damaged.push_back(pack.ToHex());
   });
   if (missing.empty() && suspects.empty()) return needed.size();
-  const std::size_t damaged = suspects.size();
+  const std::size_t marked_packs = suspects.size();
   suspects.insert(missing.begin(), missing.end());
   const std::vector<std::string> files = FindLostFiles(repository, backup, suspects);
   if (!missing.empty()) {
@@ -190,10 +191,12 @@ std::uint64_t CheckPacks(const repo::Repository& repository, const repo::Snapsho
                   files);
   }
   if (!files.empty()) {
-    RefuseDamaged(backup.id,
-                  fmt::format("{} of the {} packs of backup {} are damaged", damaged, needed.size(),
-                              backup.id.ToString()),
-                  files);
+    RefuseDamaged(
+        backup.id,
+        fmt::format("{} of the {} packs of backup {} were found damaged, pack {}{}", marked_packs,
+                    needed.size(), backup.id.ToString(), fmt::join(damaged, ", "),
+                    damaged.size() < marked_packs ? " and others" : ""),
+        files);
   }
   return needed.size();
 }
