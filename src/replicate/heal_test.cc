@@ -138,6 +138,24 @@ TEST_F(HealTest, LeavesABackupThatIsBeingDeleted) {
   EXPECT_EQ(to.memory->Get(repo::SnapshotObject(Id(1))), record);
 }
 
+TEST_F(HealTest, WhenTheNewRecordCannotBePutTheCopyStillBringsItBack) {
+  BothHave(1);
+  (void)to.memory->Remove(TargetObjects("packs/").front());
+  to.faulty->Inject({.kind = storage::FaultKind::kFailNotApplied,
+                     .verb = storage::Verb::kPut,
+                     .prefix = repo::SnapshotObject(Id(1)),
+                     .times = 2});
+  try {
+    (void)Heal({Id(1)});
+    FAIL() << "nothing was wrong";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.hints(), testing::Contains(HasSubstr("copy the backup here again")));
+  }
+  EXPECT_EQ(WholeBackups(), 0U);
+  EXPECT_THAT(Copy().copied, ElementsAre(Id(1)));
+  EXPECT_EQ(WholeBackups(), 1U);
+}
+
 TEST_F(HealTest, ADryRunWritesNothing) {
   BothHave(1);
   (void)to.memory->Remove(TargetObjects("packs/").front());

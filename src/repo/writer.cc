@@ -276,6 +276,10 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
   } catch (Error& error) {
     // Perhaps it is there. Of another backup of this name nothing must be withdrawn.
     if (error.kind() != ErrorKind::kConflict) Withdraw(storage, id, secret, error);
+    if (state.options.in_place_of) {
+      error.AddHint(fmt::format("the damaged record of {} is gone: copy the backup here again",
+                                id.ToString()));
+    }
     throw;
   }
   // A machine that was suspended since the check may have published too late: look once more.
