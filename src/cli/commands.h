@@ -25,6 +25,7 @@ Command PinCommand();
 Command UnpinCommand();
 Command ForgetCommand();
 Command PruneCommand();
+Command RepairCommand();
 Command CopyCommand();
 Command StatusCommand();
 Command WalPushCommand();

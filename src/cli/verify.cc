@@ -8,10 +8,10 @@
 
 #include "base/size_text.h"
 #include "cli/commands.h"
+#include "cli/damage_report.h"
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
-#include "cli/table.h"
 
 namespace holdfast::cli {
 namespace {
@@ -21,25 +21,6 @@ struct Options {
   upkeep::VerifyLevel level = upkeep::VerifyLevel::kData;
   bool no_marks = false;
 };
-
-nlohmann::json DamageJson(const upkeep::Damage& damage) {
-  nlohmann::json hits = nlohmann::json::array();
-  for (const upkeep::Damage::Hit& hit : damage.hits)
-    hits.push_back({{"backup", hit.backup},
-                    {"path", hit.path},
-                    {"pages", hit.pages},
-                    {"page_count", hit.page_count}});
-  return {{"object", damage.object}, {"problem", damage.problem}, {"hits", std::move(hits)}};
-}
-
-void PrintDamage(std::ostream& out, const upkeep::Damage& damage) {
-  out << Printable(fmt::format("damaged: {}: {}", damage.object, damage.problem)) << '\n';
-  for (const upkeep::Damage::Hit& hit : damage.hits) {
-    std::string what = hit.path.empty() ? "the whole backup" : hit.path;
-    if (hit.page_count > 0) what += fmt::format(", {} pages", hit.page_count);
-    out << "  " << Printable(fmt::format("{}: {}", hit.backup, what)) << '\n';
-  }
-}
 
 int Verify(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);

@@ -19,14 +19,15 @@ namespace holdfast::replicate {
 
 namespace {
 
-repo::WriterOptions WriterOptionsFor(const CopyOptions& options, const repo::Snapshot& backup,
+repo::WriterOptions WriterOptionsFor(const BackupCopyContext& context, const repo::Snapshot& backup,
                                      const std::optional<SharedBackup>& shared) {
   repo::WriterOptions writer;
   writer.id = backup.id;
   if (shared) writer.parent = shared->to.id;
   writer.log_start = backup.facts.log;
-  writer.pack_size = options.pack_size;
-  writer.compression = options.compression;
+  writer.pack_size = context.options.pack_size;
+  writer.compression = context.options.compression;
+  writer.in_place_of = context.in_place_of;
   return writer;
 }
 
@@ -72,7 +73,7 @@ class Copying {
                      writer_.KeepAlive();
                      context_.keep_alive();
                    }},
-        writer_(context.to, WriterOptionsFor(context.options, backup, shared)),
+        writer_(context.to, WriterOptionsFor(context, backup, shared)),
         pairs_(from_frames_, to_frames_, writer_) {}
 
   CopiedBackup Run(const std::stop_token& stop) {
@@ -131,6 +132,12 @@ class Copying {
 };
 
 }  // namespace
+
+bool SayTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b) {
+  return a.kind == b.kind && a.started == b.started && a.finished == b.finished && a.log == b.log &&
+         a.tree.entry_count == b.tree.entry_count && a.tree.total_size == b.tree.total_size &&
+         a.labels == b.labels && a.attributes == b.attributes;
+}
 
 CopiedBackup CopyBackup(const BackupCopyContext& context, const repo::Snapshot& backup,
                         const std::optional<SharedBackup>& shared, const std::stop_token& stop) {

@@ -8,6 +8,7 @@
 #include "replicate/copy.h"
 #include "replicate/copy_notes.h"
 #include "replicate/sides.h"
+#include "repo/writer.h"
 
 namespace holdfast::replicate {
 
@@ -18,6 +19,8 @@ struct BackupCopyContext {
   CopyNotes& notes;
   base::Reporter& report;
   std::function<void()> keep_alive;  // called now and then, from any thread
+  // The target's own record of the backup, which is damaged or needs what is.
+  std::optional<repo::ReplacedRecord> in_place_of{};
 };
 
 struct CopiedBackup {
@@ -25,6 +28,9 @@ struct CopiedBackup {
   std::uint64_t packs = 0;
   std::uint64_t bytes_stored = 0;
 };
+
+// All that a backup says about itself. Where it lies, and after which one, differs.
+bool SayTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b);
 
 // The same id, facts and pins. Nothing is published unless all of it arrived. Error(kCorrupt) names
 // what is damaged at the origin.

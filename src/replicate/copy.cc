@@ -22,13 +22,6 @@ using base::ErrorKind;
 
 std::string NameOf(const repo::BackupId& id) { return "backup " + id.ToString(); }
 
-// All that a backup says about itself. Where it lies, and after which one, differs.
-bool SaysTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b) {
-  return a.kind == b.kind && a.started == b.started && a.finished == b.finished && a.log == b.log &&
-         a.tree.entry_count == b.tree.entry_count && a.tree.total_size == b.tree.total_size &&
-         a.labels == b.labels && a.attributes == b.attributes;
-}
-
 class Planning {
  public:
   Planning(const repo::Repository& from, const repo::Repository& to, const std::string& source)
@@ -69,7 +62,7 @@ class Planning {
     const repo::BackupId id = backup.id;
     const bool meant = IsMeant(only, id);
     if (const auto same = theirs_.find(id); same != theirs_.end()) {
-      if (SaysTheSame(backup.facts, same->second->facts)) {
+      if (SayTheSame(backup.facts, same->second->facts)) {
         plan_.there.push_back(std::move(backup));
       } else if (meant) {
         Refuse(id, "another backup is called so in the target repository");

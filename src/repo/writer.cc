@@ -119,6 +119,33 @@ void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView c
               fmt::format("there is another backup called {} already", id.ToString()));
 }
 
+// Between this and the put the backup is not there. Whoever dies in between has lost what was
+// damaged; the copy that it was to be healed from still has it.
+void RemoveReplaced(storage::Storage& storage, const BackupId& id, const ReplacedRecord& record) {
+  const std::string object = SnapshotObject(id);
+  const std::optional<base::Bytes> there = storage.Get(object);
+  if (storage.Stat(TombstoneObject(id))) {
+    throw Error(ErrorKind::kConflict,
+                fmt::format("backup {} was forgotten meanwhile", id.ToString()));
+  }
+  if (there && codec::Sha256(*there) != record.object) {
+    throw Error(ErrorKind::kConflict,
+                fmt::format("the record of backup {} is another by now", id.ToString()),
+                {"was it repaired by somebody else? verify it"});
+  }
+  storage.Remove(object);
+}
+
+// Its place among the source's backups.
+ChainEnd PlaceOf(const Repository& repository, const WriterOptions& options) {
+  if (options.in_place_of && options.in_place_of->sequence) {
+    return {.sequence = *options.in_place_of->sequence, .digest = options.in_place_of->previous};
+  }
+  ChainEnd place = FindChainEnd(repository, options.id.source);
+  ++place.sequence;
+  return place;
+}
+
 // Prune may have forgotten by now which packs it deleted before this backup began to be made.
 void CheckAge(storage::Storage& storage, const Lease& lease) {
   const base::Duration age = storage.StoreTime() - lease.started();
@@ -223,12 +250,12 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
   }
   const std::scoped_lock lock(state.mutex);
   const std::vector<ShortPackId> packs = ShortIds(state.needed);
-  const ChainEnd end = FindChainEnd(state.repository, id.source);
+  const ChainEnd place = PlaceOf(state.repository, state.options);
   const WithdrawalSecret secret = WithdrawalSecret::New();
   Snapshot snapshot{.id = id,
                     .facts = std::move(draft),
-                    .sequence = end.sequence + 1,
-                    .previous = end.digest,
+                    .sequence = place.sequence,
+                    .previous = place.digest,
                     .withdrawal = secret.Digest(),
                     .pack_count = packs.size()};
   const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
@@ -243,11 +270,16 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
       throw Error(ErrorKind::kUnavailable, "looking at the repository's packs takes too long");
     }
   }
+  if (state.options.in_place_of) RemoveReplaced(storage, id, *state.options.in_place_of);
   try {
     PutSnapshot(storage, id, contents);
   } catch (Error& error) {
     // Perhaps it is there. Of another backup of this name nothing must be withdrawn.
     if (error.kind() != ErrorKind::kConflict) Withdraw(storage, id, secret, error);
+    if (state.options.in_place_of) {
+      error.AddHint(fmt::format("the damaged record of {} is gone: copy the backup here again",
+                                id.ToString()));
+    }
     throw;
   }
   // A machine that was suspended since the check may have published too late: look once more.

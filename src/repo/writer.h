@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codec/compress.h"
+#include "codec/hash.h"
 #include "repo/ids.h"
 #include "repo/pack.h"
 #include "repo/repository.h"
@@ -19,12 +20,21 @@
 
 namespace holdfast::repo {
 
+// The record of a backup that is damaged, and that gives way to the same backup made whole.
+struct ReplacedRecord {
+  codec::Digest object{};  // SHA-256 of what lies there
+  // Where the record still opens: its place among the backups stays what it is.
+  std::optional<std::uint64_t> sequence{};
+  std::optional<codec::Digest> previous{};
+};
+
 struct WriterOptions {
   BackupId id;
   std::optional<BackupId> parent;     // pinned by the lease
   std::optional<LogRange> log_start;  // pinned by the lease: its start is what matters
   std::uint64_t pack_size = 32 * base::kMiB;
   codec::CompressionOptions compression{};
+  std::optional<ReplacedRecord> in_place_of{};  // removed by Commit, after its check
 };
 
 struct WriterStats {
@@ -124,6 +134,7 @@ class Writer {
   // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks
   // once more. The draft's pack list, sequence and previous hash are filled in here.
   // Error(kConflict) when a pack is condemned, gone or marked as damaged: nothing is published.
+  // Also when the record to be replaced is another by now, or the backup is being deleted.
   Snapshot Commit(SnapshotDraft draft);
 
  private:

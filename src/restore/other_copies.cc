@@ -4,7 +4,6 @@
 
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "repo/content_store.h"
@@ -61,7 +60,7 @@ class Opened {
       : repository_(place.open()),
         backup_(SameBackup(repository_, wanted)),
         lease_(Pin(repository_, backup_)),
-        missing_(LookForPacks(repository_, backup_.id).missing),
+        packs_(LookForPacks(repository_, backup_.id)),
         archive_(repository_, wanted.id.source),
         frames_(repository_),
         tree_(frames_, backup_.facts.tree) {}
@@ -75,7 +74,7 @@ class Opened {
 
   bool Holds(const repo::TreeEntry& wanted) {
     const repo::TreeEntry entry = Find(wanted);
-    return missing_.empty() || !NeedsAny(frames_, entry.content, missing_);
+    return packs_.missing.empty() || !NeedsMissing(frames_, entry.content, packs_);
   }
 
   void KeepAlive() {
@@ -93,7 +92,7 @@ class Opened {
   const repo::Repository repository_;
   const repo::Snapshot backup_;
   const std::unique_ptr<repo::Lease> lease_;
-  const std::set<repo::ShortPackId> missing_;
+  const NeededPacks packs_;
   wal::Archive archive_;
   repo::FrameReader frames_;
   std::mutex mutex_;  // of the tree

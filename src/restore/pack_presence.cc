@@ -1,32 +1,69 @@
 #include "restore/pack_presence.h"
 
-#include <vector>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "repo/content_store.h"
+#include "repo/damage_mark.h"
 #include "repo/snapshot.h"
 #include "repo/stored_check.h"
 
 namespace holdfast::restore {
 
+namespace {
+
+constexpr std::size_t kMaxNamed = 8;
+
+}  // namespace
+
+bool NeededPacks::IsSuspect(const repo::PackId& pack) const {
+  const auto id = repo::ShortPackId::Of(pack);
+  return missing.contains(id) || marked.contains(id);
+}
+
 NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupId& backup) {
   const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), backup);
-  NeededPacks packs{.missing = {needed.begin(), needed.end()}, .count = needed.size()};
+  NeededPacks packs{.missing = {needed.begin(), needed.end()},
+                    .marked = {},
+                    .first_marked = {},
+                    .count = needed.size()};
+  repo::DamagedPacks marks;
+  marks.Refresh(repository.storage());
   repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
     if (!repo::IsStoredName(object.name)) return;  // somebody's copy beside the packs
     const auto slash = object.name.rfind('/');
-    packs.missing.erase(
-        repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
+    const repo::PackId pack = repo::PackId::FromHex(object.name.substr(slash + 1));
+    const bool is_needed = packs.missing.erase(repo::ShortPackId::Of(pack)) > 0;
+    if (!is_needed || !marks.Contains(pack)) return;
+    packs.marked.insert(repo::ShortPackId::Of(pack));
+    if (packs.first_marked.size() < kMaxNamed) packs.first_marked.push_back(pack.ToHex());
   });
   return packs;
 }
 
-bool NeedsAny(repo::FrameReader& frames, const repo::Content& content,
-              const std::set<repo::ShortPackId>& packs) {
+std::string ToText(const NeededPacks& packs) {
+  std::vector<std::string> texts;
+  if (!packs.missing.empty()) {
+    texts.push_back(fmt::format("{} of the {} packs are missing, the first is {}...",
+                                packs.missing.size(), packs.count,
+                                base::ToHex(packs.missing.begin()->bytes)));
+  }
+  if (!packs.marked.empty()) {
+    texts.push_back(
+        fmt::format("{} of the {} packs were found damaged, pack {}{}", packs.marked.size(),
+                    packs.count, fmt::join(packs.first_marked, ", "),
+                    packs.first_marked.size() < packs.marked.size() ? " and others" : ""));
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+bool NeedsMissing(repo::FrameReader& frames, const repo::Content& content,
+                  const NeededPacks& packs) {
   bool any = false;
   try {
     repo::ForEachPackOf(frames, content, [&](const repo::PackId& pack) {
-      any = any || packs.contains(repo::ShortPackId::Of(pack));
+      any = any || packs.missing.contains(repo::ShortPackId::Of(pack));
     });
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::kCorrupt) throw;

@@ -1,7 +1,10 @@
-// Are the packs there that a backup needs?
+// Are the packs there that a backup needs, and sound as far as is known?
 #pragma once
 
+#include <cstdint>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "repo/frame_reader.h"
 #include "repo/repository.h"
@@ -11,15 +14,23 @@ namespace holdfast::restore {
 
 struct NeededPacks {
   std::set<repo::ShortPackId> missing;
-  std::uint64_t count = 0;  // of all that are needed
+  // There, and marked as damaged: something in them is altered, perhaps nothing that is needed.
+  std::set<repo::ShortPackId> marked;
+  std::vector<std::string> first_marked;  // a few of their names
+  std::uint64_t count = 0;                // of all that are needed
+
+  bool IsSuspect(const repo::PackId& pack) const;
 };
 
-// By the backup's list of packs and a listing of those that are there.
+// By the backup's list of packs, a listing of those that are there, and the marks.
 NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupId& backup);
 
-// Does the file's content need one of these packs? Reads its maps and extent lists; one that cannot
-// be read counts as needing.
-bool NeedsAny(repo::FrameReader& frames, const repo::Content& content,
-              const std::set<repo::ShortPackId>& packs);
+// "2 of the 40 packs are missing, the first is 12ab...": for a sentence.
+std::string ToText(const NeededPacks& packs);
+
+// Does the file's content need a pack that is missing? Reads its maps and extent lists; one that
+// cannot be read counts as needing.
+bool NeedsMissing(repo::FrameReader& frames, const repo::Content& content,
+                  const NeededPacks& packs);
 
 }  // namespace holdfast::restore

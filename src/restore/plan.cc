@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,12 +9,14 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
+#include "repo/damage_mark.h"
 #include "repo/frame_reader.h"
 #include "repo/tree.h"
 #include "restore/choose.h"
 #include "restore/claim.h"
 #include "restore/config_settings.h"
 #include "restore/destination.h"
+#include "restore/lost_files.h"
 #include "restore/other_copies.h"
 #include "restore/pack_presence.h"
 #include "restore/reach.h"
@@ -141,14 +144,43 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                    pg::FormatLsn(usable.front().facts.stop_lsn))});
 }
 
-[[noreturn]] void ThrowMissing(const NeededPacks& packs, const repo::BackupId& id,
-                               const std::string& path) {
+[[noreturn]] void RefuseDamaged(const repo::BackupId& id, std::string problem,
+                                const std::vector<std::string>& files) {
+  constexpr std::size_t kMaxNamed = 20;
+  if (!files.empty()) {
+    const std::size_t named = std::min(files.size(), kMaxNamed);
+    problem += fmt::format(
+        "; {} of its files cannot be restored: {}", files.size(),
+        fmt::join(files.begin(), files.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+    if (files.size() > named) problem += fmt::format(" and {} more", files.size() - named);
+  }
   throw base::Error(
-      base::ErrorKind::kCorrupt,
-      fmt::format("{} of the {} packs of backup {} are missing, the first is {}...; {} needs one",
-                  packs.missing.size(), packs.count, id.ToString(),
-                  base::ToHex(packs.missing.begin()->bytes), path),
-      {"choose another backup with --backup", "holdfast verify tells what else is affected"});
+      base::ErrorKind::kCorrupt, std::move(problem),
+      {fmt::format("choose another backup with --backup: holdfast list {}", id.source),
+       "or another repository that holds it with --repository",
+       "holdfast repair tells what else is affected, and brings back what copies have"});
+}
+
+// Before anything is written: every pack of the backup is there, or what it held lies elsewhere.
+// One that is marked as damaged is sound enough when what the backup needs of it can be read.
+void CheckPacks(const repo::Repository& repository, RestorePlan& plan) {
+  const NeededPacks packs = LookForPacks(repository, plan.backup.id);
+  plan.packs = packs.count;
+  if (packs.missing.empty() && packs.marked.empty()) return;
+  std::vector<std::string> lost;
+  std::uint64_t elsewhere = 0;
+  ForEachLostFile(repository, plan.backup, packs, [&](const repo::TreeEntry& file) {
+    if (plan.others->Hold(file)) {
+      ++elsewhere;
+    } else {
+      lost.push_back(file.path);
+    }
+  });
+  if (!lost.empty()) RefuseDamaged(plan.backup.id, ToText(packs), lost);
+  if (elsewhere == 0 && packs.missing.empty()) return;
+  plan.warnings.push_back(
+      fmt::format("{} of backup {}; what {} files need of that is taken from copies", ToText(packs),
+                  plan.backup.id.ToString(), elsewhere));
 }
 
 std::optional<pg::Oid> TablespaceOf(std::string_view path) {
@@ -184,19 +216,12 @@ std::map<std::string, std::string> SettingsOf(PieceReader& pieces, const ConfigE
 // What is to be written and where, is all of it somewhere, and is there room?
 void ReadTree(const repo::Repository& repository, bool replaces_source, RestorePlan& plan) {
   std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
-  const NeededPacks packs = LookForPacks(repository, plan.backup.id);
-  plan.packs = packs.count;
-  std::uint64_t elsewhere = 0;
   repo::FrameReader frames(repository);
   PieceReader pieces(repository, frames, *plan.others);
   repo::TreeReader tree(frames, plan.backup.facts.tree);
   ConfigEntries config;
   while (const auto entry = tree.Next()) {
     if (entry->type != repo::FileType::kRegular) continue;
-    if (!packs.missing.empty() && NeedsAny(frames, entry->content, packs.missing)) {
-      if (!plan.others->Hold(*entry)) ThrowMissing(packs, plan.backup.id, entry->path);
-      ++elsewhere;
-    }
     if (MayBeConfiguration(*entry)) config.emplace(entry->path, *entry);
     ++plan.files;
     plan.bytes += entry->size;
@@ -205,12 +230,6 @@ void ReadTree(const repo::Repository& repository, bool replaces_source, RestoreP
     bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
   }
   AtDestination([&] { CheckSpace(bytes_by_directory); });
-  if (elsewhere > 0) {
-    plan.warnings.push_back(fmt::format(
-        "{} of the {} packs of this backup are missing; what they held of {} files is taken from "
-        "copies",
-        packs.missing.size(), packs.count, elsewhere));
-  }
   plan.config = PlacesIn({.settings = SettingsOf(pieces, config),
                           .outside_files = plan.facts.outside_files,
                           .has = [&](const std::string& path) { return config.contains(path); }},
@@ -271,6 +290,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   for (const auto& [oid, directory] : plan.tablespaces)
     AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });
   plan.others = std::make_shared<OtherCopies>(plan.backup, options.others, report);
+  CheckPacks(repository, plan);
   ReadTree(repository, options.replaces_source, plan);
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "repo/damage_mark.h"
 #include "repo/frame_reader.h"
 #include "repo/snapshot.h"
 #include "upkeep/backup_packs.h"
@@ -105,6 +106,23 @@ SweptTotals SweepObjects(const Common& common, std::vector<storage::ObjectInfo> 
             visitor, common.report, common.log, common.stop);
   common.report.EndPhase();
   return totals;
+}
+
+// Of the packs that backups need, those that are marked as damaged.
+SweptTotals SweepMarked(const Common& common, const PackListing& listing, const NeededPacks& needed,
+                        const SweepVisitor& visitor) {
+  repo::DamagedPacks marked;
+  marked.Refresh(common.storage);
+  std::vector<bool> wanted = needed.listed;
+  for (std::size_t place = 0; place < wanted.size(); ++place) {
+    wanted[place] = wanted[place] && marked.Contains(listing.packs()[place].id);
+  }
+  const ObjectsToSweep objects({}, listing, wanted);
+  return Sweep(common.storage,
+               {.jobs = common.options.jobs,
+                .count = objects.count(),
+                .object = [&](std::size_t number) { return objects.At(number); }},
+               visitor, common.report, common.log, common.stop);
 }
 
 VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTotals& totals) {
@@ -251,6 +269,9 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
   if (ReadsEveryByte(options.level)) {
     totals = SweepObjects(common, std::move(others), listing, needed,
                           VisitorWithKey(repository.keyring(), options.level, log));
+  } else if (options.reread_marked) {
+    totals = SweepMarked(common, listing, needed,
+                         VisitorWithKey(repository.keyring(), options.level, log));
   }
   TreeWalk(repository, common, needed).Run(backups);
   return Finish(common, backups.size(), totals);

@@ -61,6 +61,9 @@ struct VerifyOptions {
   // stores again what they hold, as far as the source still has it. It is the only thing that a
   // verification writes; where that fails it is a warning.
   bool mark = false;
+  // Where not every byte is read: read at least the packs that are marked and needed, so that what
+  // an earlier verification found is told again, with what it takes with it.
+  bool reread_marked = false;
 };
 
 // Damage is reported, not thrown. Errors are thrown when something cannot be looked at at all. What

@@ -117,6 +117,20 @@ class Bucket:
         """Name to bytes of everything."""
         return {key: self.get(key) for key in self.keys(prefix)}
 
+    def keep_versions(self):
+        """From now on what is replaced or removed stays as an earlier version."""
+        ask(self.access, "PUT", f"/{self.name}", query={"versioning": ""},
+            body=b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+
+    def versions(self, key):
+        """The ids of an object's versions, the newest first; of marks of removal too."""
+        body = ask(self.access, "GET", f"/{self.name}", query={"versions": "", "prefix": key})
+        return [entry.findtext("{*}VersionId") for entry in xml.etree.ElementTree.fromstring(body)
+                if entry.findtext("{*}Key") == key]
+
+    def remove_version(self, key, version):
+        ask(self.access, "DELETE", f"/{self.name}/{key}", query={"versionId": version})
+
     def permit(self, user, *actions):
         """Lets `user` do `actions` ("s3:GetObject") here, and nothing else."""
         resources = [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"]
