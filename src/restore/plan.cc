@@ -1,19 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
-#include "repo/frame_reader.h"
-#include "repo/stored_check.h"
-#include "repo/tree.h"
+#include "restore/backup_contents.h"
 #include "restore/choose.h"
 #include "restore/claim.h"
-#include "restore/config_settings.h"
 #include "restore/destination.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
@@ -26,8 +21,6 @@ namespace {
 // Recovery fetches WAL into pg_wal and keeps some of it; two checkpoints' worth is the usual
 // amount.
 constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
-
-constexpr std::uint64_t kMaxConfigBytes = base::kMiB;
 
 Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
                     base::Reporter& report) {
@@ -140,77 +133,14 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                    pg::FormatLsn(usable.front().facts.stop_lsn))});
 }
 
-// Every pack of the backup, before anything is written.
-std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupId& id) {
-  const std::vector<repo::ShortPackId> needed = repo::ReadPackList(repository.storage(), id);
-  std::set<repo::ShortPackId> missing(needed.begin(), needed.end());
-  repository.storage().List(repo::kPacksPrefix, {}, [&](const storage::ObjectInfo& object) {
-    if (!repo::IsStoredName(object.name)) return;  // somebody's copy beside the packs
-    const auto slash = object.name.rfind('/');
-    missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
-  });
-  if (!missing.empty()) {
-    throw base::Error(
-        base::ErrorKind::kCorrupt,
-        fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
-                    missing.size(), needed.size(), id.ToString(),
-                    base::ToHex(missing.begin()->bytes)),
-        {"choose another backup with --backup", "holdfast verify tells what else is affected"});
-  }
-  return needed.size();
-}
-
-std::optional<pg::Oid> TablespaceOf(std::string_view path) {
-  constexpr std::string_view kPrefix = "pg_tblspc/";
-  if (!path.starts_with(kPrefix)) return std::nullopt;
-  path.remove_prefix(kPrefix.size());
-  return static_cast<pg::Oid>(std::stoul(std::string(path.substr(0, path.find('/')))));
-}
-
-// Where the server's configuration may lie: not where it keeps data.
-bool MayBeConfiguration(const repo::TreeEntry& entry) {
-  constexpr std::array<std::string_view, 3> kData = {"base/", "global/", "pg_"};
-  if (entry.path.starts_with("pg_hba.") || entry.path.starts_with("pg_ident.")) return true;
-  return entry.size <= kMaxConfigBytes && std::ranges::none_of(kData, [&](std::string_view data) {
-           return entry.path.starts_with(data);
-         });
-}
-
-// By path.
-using ConfigEntries = std::map<std::string, repo::TreeEntry>;
-
-std::map<std::string, std::string> SettingsOf(repo::FrameReader& frames,
-                                              const ConfigEntries& entries) {
-  ConfigFiles files{.paths = {},
-                    .read = [&](const std::string& path) -> std::optional<std::string> {
-                      const auto found = entries.find(path);
-                      if (found == entries.end()) return std::nullopt;
-                      return std::string(base::AsText(frames.Content(found->second)));
-                    }};
-  for (const auto& [path, entry] : entries) files.paths.push_back(path);
-  return SettingsInForce(files);
-}
-
-// What is to be written and where, and is there room?
-void ReadTree(const repo::Repository& repository, bool replaces_source, RestorePlan& plan) {
-  std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
-  repo::FrameReader frames(repository);
-  repo::TreeReader tree(frames, plan.backup.facts.tree);
-  ConfigEntries config;
-  while (const auto entry = tree.Next()) {
-    if (entry->type != repo::FileType::kRegular) continue;
-    if (MayBeConfiguration(*entry)) config.emplace(entry->path, *entry);
-    ++plan.files;
-    plan.bytes += entry->size;
-    const auto oid = TablespaceOf(entry->path);
-    const auto mapped = oid ? plan.tablespaces.find(*oid) : plan.tablespaces.end();
-    bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
-  }
-  CheckSpace(bytes_by_directory);
-  plan.config = PlacesIn({.settings = SettingsOf(frames, config),
-                          .outside_files = plan.facts.outside_files,
-                          .has = [&](const std::string& path) { return config.contains(path); }},
-                         plan.to, replaces_source);
+// Where the restored configuration leads to.
+DecideConfig ConfigOf(const RestorePlan& plan, bool replaces_source) {
+  return [&plan, replaces_source](repo::FrameReader& frames, const ConfigEntries& entries) {
+    return PlacesIn({.settings = SettingsOf(frames, entries),
+                     .outside_files = plan.facts.outside_files,
+                     .has = [&](const std::string& path) { return entries.contains(path); }},
+                    plan.to, replaces_source);
+  };
 }
 
 std::string GapWarning(const WalView& view, const ReachedEnd& end) {
@@ -265,21 +195,12 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces) CheckTablespaceDirectory(directory, to);
   plan.packs = CheckPacks(repository, plan.backup.id);
-  ReadTree(repository, options.replaces_source, plan);
+  auto bytes = ReadTree(repository, ConfigOf(plan, options.replaces_source), plan);
+  bytes[plan.to] += kWalAllowance;
+  CheckSpace(bytes);
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));
-  if (!plan.facts.bad_pages.empty()) {
-    plan.warnings.push_back(
-        fmt::format("{} pages were already damaged on the server when this backup was taken",
-                    plan.facts.bad_pages.size()));
-  }
-  if (!plan.facts.outside_files.empty()) {
-    plan.warnings.push_back(fmt::format(
-        "the source's configuration lay outside its data directory and is not in the backup: {}",
-        fmt::join(plan.facts.outside_files, ", ")));
-  }
-  plan.warnings.insert(plan.warnings.end(), plan.config.warnings.begin(),
-                       plan.config.warnings.end());
+  AddWarnings(plan);
   return plan;
 }
 

@@ -3,24 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
 #include "pg/backup_label.h"
-#include "pg/crc32c.h"
 #include "pg/version.h"
 #include "pg/wal_segment.h"
-#include "restore/claim.h"
 #include "restore/recovery_settings.h"
+#include "restore/tree_walk.h"
 #include "wal/archive.h"
 #include "wal/coverage.h"
 
 namespace holdfast::restore {
 
 namespace {
+
+constexpr std::uint32_t kFileMode = 0600;
 
 pg::MajorVersion VersionOf(const RestorePlan& plan) {
   return pg::MajorVersion::FromServerVersionNumber(
@@ -53,37 +52,25 @@ base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& fact
 
 }  // namespace
 
-WrittenFile RecoveryFiles::Write(std::string_view path, base::ByteView contents,
-                                 std::uint32_t mode) {
-  const base::Path place = plan_.to / path;
-  base::WriteFileDurably(place, contents);
-  SetOwnerAndMode(place, owner_, mode);
-  return {.path = std::string(path),
-          .size = contents.size(),
-          .modified = plan_.facts.stop_time,
-          .crc32c = pg::Crc32cOf(contents)};
-}
-
 std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
-  std::vector<WrittenFile> written{Write("backup_label", base::AsBytes(plan_.facts.backup_label))};
+  std::vector<WrittenFile> written{
+      out_.Write("backup_label", base::AsBytes(plan_.facts.backup_label), kFileMode)};
   if (!plan_.tablespaces.empty())
-    written.push_back(Write("tablespace_map", base::AsBytes(TablespaceMap(plan_))));
+    written.push_back(out_.Write("tablespace_map", base::AsBytes(TablespaceMap(plan_)), kFileMode));
   return written;
 }
 
-WrittenFile RecoveryFiles::WriteConfig(base::ByteView restored, std::uint32_t mode) {
+WrittenFile RecoveryFiles::WriteConfig(const repo::TreeEntry& entry, base::ByteView restored) {
   const std::string text = fmt::format(
       "{}\n# Added by holdfast restore: otherwise the server would run on {}.\n"
       "data_directory = {}\n",
       base::AsText(restored), plan_.config.other_data_directory, QuoteSetting(plan_.to.native()));
-  return Write(kConfigPath, base::AsBytes(text), mode);
+  return out_.Write(entry.path, base::AsBytes(text), entry.mode);
 }
 
-void RecoveryFiles::WriteSettings() {
-  const base::Bytes existing =
-      base::ReadFileIfExists(plan_.to / "postgresql.auto.conf").value_or(base::Bytes{});
+void RecoveryFiles::WriteSettings(base::ByteView restored) {
   const std::string settings = AutoConf(
-      base::AsText(existing), {.target = plan_.target,
+      base::AsText(restored), {.target = plan_.target,
                                .timeline = plan_.target_timeline,
                                .gap = plan_.gap,
                                .fetch_command = options_.fetch_command,
@@ -92,8 +79,8 @@ void RecoveryFiles::WriteSettings() {
                                .in_place_tablespaces = std::ranges::any_of(
                                    plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
                                .overrides = plan_.config.overrides});
-  Write("postgresql.auto.conf", base::AsBytes(settings));
-  Write("recovery.signal", {});
+  out_.Write(kAutoConfPath, base::AsBytes(settings), kFileMode);
+  out_.Write("recovery.signal", {}, kFileMode);
 }
 
 void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop_token& stop) {
@@ -102,19 +89,8 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    Write("pg_wal/" + name, ReadSegment(archive, plan_.facts, name));
+    out_.Write("pg_wal/" + name, ReadSegment(archive, plan_.facts, name), kFileMode);
   }
-}
-
-void RecoveryFiles::WriteControlFile(base::ByteView contents, std::uint32_t mode) {
-  constexpr std::string_view kFresh = "global/pg_control.new";
-  Write(kFresh, contents, mode);
-  const base::Path from = plan_.to / kFresh;
-  const base::Path place = plan_.to / kControlPath;
-  if (std::rename(from.c_str(), place.c_str()) != 0) {
-    throw base::SystemError(errno, fmt::format("cannot rename a file to {}", place.native()));
-  }
-  base::SyncDirectory(place.parent_path());
 }
 
 }  // namespace holdfast::restore
