@@ -17,6 +17,7 @@ Command KeyRemoveCommand();
 Command KeyKitCommand();
 Command BackupCommand();
 Command RestoreCommand();
+Command ExportCommand();
 Command VerifyCommand();
 Command ListCommand();
 Command ShowCommand();

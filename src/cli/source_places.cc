@@ -1,6 +1,9 @@
 #include "cli/source_places.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "cli/open_repository.h"
 #include "cli/source_access.h"
@@ -33,6 +36,33 @@ bool MayLieElsewhere(const Error& error) {
     default:
       return false;
   }
+}
+
+int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
+                     const std::function<int(const Place&)>& work) {
+  Place place;
+  std::optional<Error> first;
+  for (const config::Repository* repository : PlacesOf(session, search.source)) {
+    place.repository = repository;
+    place.is_copy = first.has_value();
+    if (place.is_copy)
+      session.reporter().Warn(
+          fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
+    try {
+      return work(place);
+    } catch (const Error& error) {
+      if (!MayLieElsewhere(error) || !search.may_begin_again()) throw;
+      place.passed_over.push_back(fmt::format("{} cannot be {} from repository {}: {}",
+                                              search.source, search.done, repository->name,
+                                              error.message()));
+      if (first) {
+        first->AddHint(place.passed_over.back());
+      } else {
+        first = error;
+      }
+    }
+  }
+  throw *first;
 }
 
 repo::Repository OpenPlace(Session& session, const config::Repository& place) {

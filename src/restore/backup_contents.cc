@@ -39,12 +39,12 @@ std::uint64_t CheckPacks(const repo::Repository& repository, const repo::BackupI
     missing.erase(repo::ShortPackId::Of(repo::PackId::FromHex(object.name.substr(slash + 1))));
   });
   if (!missing.empty()) {
-    throw base::Error(
-        base::ErrorKind::kCorrupt,
-        fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
-                    missing.size(), needed.size(), id.ToString(),
-                    base::ToHex(missing.begin()->bytes)),
-        {"choose another backup with --backup", "holdfast verify tells what else is affected"});
+    throw base::Error(base::ErrorKind::kCorrupt,
+                      fmt::format("{} of the {} packs of backup {} are missing, the first is {}...",
+                                  missing.size(), needed.size(), id.ToString(),
+                                  base::ToHex(missing.begin()->bytes)),
+                      {"choose another backup: holdfast list shows them",
+                       "holdfast verify tells what else is affected"});
   }
   return needed.size();
 }

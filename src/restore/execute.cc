@@ -166,6 +166,10 @@ class FileStage final : public TreeSink {
   RestoreResult result_;
 };
 
+std::string_view PhaseOf(const RestorePlan& plan) {
+  return plan.starts_as == StartsAs::kRecovery ? "restoring" : "exporting";
+}
+
 void FinishManifest(base::File& file, const std::optional<Owner>& owner) {
   file.Sync();
   SetOwnerAndMode(file.path(), owner, 0600);
@@ -198,7 +202,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   Manifest manifest(plan,
                     [&](std::string_view text) { manifest_file.Append(base::AsBytes(text)); });
 
-  report.BeginPhase("restoring", plan.bytes);
+  report.BeginPhase(PhaseOf(plan), plan.bytes);
   files.Run(options.jobs, manifest, stop);
   report.EndPhase();
 

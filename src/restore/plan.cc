@@ -181,7 +181,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
   const ReachedEnd end = CheckReach(view, chosen, options.target);
 
-  RestorePlan plan{.backup = chosen.snapshot,
+  RestorePlan plan{.starts_as = StartsAs::kRecovery,
+                   .backup = chosen.snapshot,
                    .facts = chosen.facts,
                    .lineage = view.history.Spans(),
                    .target_timeline = timeline,

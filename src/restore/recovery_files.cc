@@ -10,9 +10,9 @@
 #include "pg/backup_label.h"
 #include "pg/version.h"
 #include "pg/wal_segment.h"
+#include "restore/portable_config.h"
 #include "restore/recovery_settings.h"
 #include "restore/tree_walk.h"
-#include "wal/archive.h"
 #include "wal/coverage.h"
 
 namespace holdfast::restore {
@@ -47,10 +47,20 @@ base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& fact
   }
   throw base::Error(base::ErrorKind::kCorrupt,
                     fmt::format("WAL segment {} of the backup is not in the archive", name),
-                    {"choose another backup with --backup"});
+                    {"choose another backup: holdfast list shows them"});
 }
 
 }  // namespace
+
+void EndWalAt(pg::Lsn stop, std::string_view name, base::Bytes& segment) {
+  const auto size = pg::SegmentSize::FromBytes(static_cast<std::uint32_t>(segment.size()));
+  const auto parsed = pg::ParseWalFileName(name, size);
+  if (!parsed) return;
+  const pg::Lsn start = pg::SegmentStart(parsed->segment, size);
+  if (stop < start || stop >= pg::SegmentEnd(parsed->segment, size)) return;
+  const auto kept = static_cast<std::ptrdiff_t>(stop.value() - start.value());
+  std::fill(segment.begin() + kept, segment.end(), std::uint8_t{0});
+}
 
 std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
   std::vector<WrittenFile> written{
@@ -61,6 +71,9 @@ std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
 }
 
 WrittenFile RecoveryFiles::WriteConfig(const repo::TreeEntry& entry, base::ByteView restored) {
+  if (plan_.starts_as == StartsAs::kBaseBackup) {
+    return out_.Write(entry.path, base::AsBytes(WithoutPlaces(base::AsText(restored))), entry.mode);
+  }
   const std::string text = fmt::format(
       "{}\n# Added by holdfast restore: otherwise the server would run on {}.\n"
       "data_directory = {}\n",
@@ -69,28 +82,47 @@ WrittenFile RecoveryFiles::WriteConfig(const repo::TreeEntry& entry, base::ByteV
 }
 
 void RecoveryFiles::WriteSettings(base::ByteView restored) {
-  const std::string settings = AutoConf(
-      base::AsText(restored), {.target = plan_.target,
-                               .timeline = plan_.target_timeline,
-                               .gap = plan_.gap,
-                               .fetch_command = options_.fetch_command,
-                               .version = VersionOf(plan_),
-                               .replaces_source = options_.replaces_source,
-                               .in_place_tablespaces = std::ranges::any_of(
-                                   plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
-                               .overrides = plan_.config.overrides});
+  const std::string_view existing = base::AsText(restored);
+  if (plan_.starts_as == StartsAs::kBaseBackup) {
+    out_.Write(kAutoConfPath, base::AsBytes(ExportedAutoConf(existing, plan_.config.overrides)),
+               kFileMode);
+    return;
+  }
+  const std::string settings =
+      AutoConf(existing, {.target = plan_.target,
+                          .timeline = plan_.target_timeline,
+                          .gap = plan_.gap,
+                          .fetch_command = options_.fetch_command,
+                          .version = VersionOf(plan_),
+                          .replaces_source = options_.replaces_source,
+                          .in_place_tablespaces = std::ranges::any_of(
+                              plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
+                          .overrides = plan_.config.overrides});
   out_.Write(kAutoConfPath, base::AsBytes(settings), kFileMode);
   out_.Write("recovery.signal", {}, kFileMode);
 }
 
 void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop_token& stop) {
-  wal::Archive archive(repository, options_.source);
+  wal::Archive archive(repository, plan_.backup.id.source);
+  const bool alone = plan_.starts_as == StartsAs::kBaseBackup;
   for (const std::string& name :
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    out_.Write("pg_wal/" + name, ReadSegment(archive, plan_.facts, name), kFileMode);
+    base::Bytes segment = ReadSegment(archive, plan_.facts, name);
+    if (alone) EndWalAt(plan_.facts.stop_lsn, name, segment);
+    out_.Write("pg_wal/" + name, segment, kFileMode);
   }
+  if (alone && plan_.facts.timeline != pg::TimelineId(1)) WriteHistory(archive);
+}
+
+void RecoveryFiles::WriteHistory(wal::Archive& archive) {
+  const std::string name = pg::FormatHistoryName(plan_.facts.timeline);
+  const std::optional<base::Bytes> history = archive.Get(plan_.facts.system, name);
+  if (!history) {
+    throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{} is not in the archive", name));
+  }
+  out_.Write("pg_wal/" + name, *history, kFileMode);
 }
 
 }  // namespace holdfast::restore

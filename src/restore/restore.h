@@ -36,8 +36,15 @@ struct RestoreOptions {
   std::string time_zone = "UTC";  // for messages
 };
 
+// What is written does when a server is started on it.
+enum class StartsAs {
+  kRecovery,    // it recovers to the target, with WAL from the repository
+  kBaseBackup,  // it recovers to the backup's end, with the WAL beside it: an export
+};
+
 // Everything a restore will do, decided and checked before a byte is written.
 struct RestorePlan {
+  StartsAs starts_as = StartsAs::kRecovery;
   repo::Snapshot backup;
   catalog::ClusterFacts facts;
   wal::Lineage lineage;  // up to the target timeline

@@ -1,0 +1,119 @@
+#include <optional>
+#include <utility>
+
+#include "restore/archive_stage.h"
+#include "restore/archive_writer.h"
+#include "restore/claim.h"
+#include "restore/export.h"
+#include "restore/manifest.h"
+#include "restore/pin_backup.h"
+#include "restore/recovery_files.h"
+#include "restore/unfinished_file.h"
+
+namespace holdfast::restore {
+
+namespace {
+
+constexpr std::uint64_t kSurroundingsBytes = 16 * base::kMiB;
+constexpr std::uint32_t kFileMode = 0600;
+
+RestoreOptions AsRestore(const RestorePlan& plan, const ExportOptions& options) {
+  RestoreOptions restoring;
+  restoring.source = plan.backup.id.source;
+  restoring.to = options.to;
+  restoring.jobs = options.jobs;
+  return restoring;
+}
+
+ExportResult IntoDirectory(const repo::Repository& repository, const RestorePlan& plan,
+                           const ExportOptions& options, base::Reporter& report,
+                           const std::stop_token& stop) {
+  RestoreResult restored = ExecuteRestore(repository, plan, AsRestore(plan, options), report, stop);
+  return {.files = restored.files,
+          .bytes = restored.bytes_written,
+          .written = restored.bytes_written,
+          .warnings = std::move(restored.warnings)};
+}
+
+// One archive, from its first byte to its last.
+class ArchiveExport {
+ public:
+  ArchiveExport(const repo::Repository& repository, const RestorePlan& plan,
+                const ExportOptions& options, base::Reporter& report)
+      : repository_(repository),
+        plan_(plan),
+        options_(options),
+        report_(report),
+        frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}) {}
+
+  ExportResult Run(ArchiveWriter& writer, repo::Lease* lease, const std::stop_token& stop) {
+    repo::TreeReader tree(frames_, plan_.backup.facts.tree);
+    const Owner owner = OwnerInArchive(tree.Find("PG_VERSION"));
+    ArchiveFiles files(writer, owner, plan_.facts.stop_time);
+    RecoveryFiles recovery(plan_, AsRestore(plan_, options_), files);
+    std::string manifest_text;
+    Manifest manifest(plan_, [&](std::string_view text) { manifest_text += text; });
+
+    BeginRoot(files, tree.Find(""));
+    for (const WrittenFile& label : recovery.WriteLabels()) manifest.Add(label);
+    ArchiveStage stage(repository_, frames_, options_.jobs, report_, lease);
+    report_.BeginPhase("exporting", plan_.bytes);
+    const SetAside aside = stage.Run(plan_, files, writer, manifest, stop);
+    report_.EndPhase();
+
+    for (const repo::TreeEntry& config : aside.changed)
+      manifest.Add(recovery.WriteConfig(config, frames_.Content(config)));
+    recovery.WriteSettings(aside.auto_conf ? frames_.Content(*aside.auto_conf) : base::Bytes{});
+    recovery.WriteWal(repository_, stop);
+    const repo::TreeEntry& control = aside.Control();
+    const base::Bytes contents = frames_.Content(control);
+    manifest.Add({.path = control.path,
+                  .size = control.size,
+                  .modified = control.modified,
+                  .crc32c = pg::Crc32cOf(contents)});
+    manifest.Finish();
+    files.Write(kManifestPath, base::AsBytes(manifest_text), kFileMode);
+    // Last: without it nobody starts a server on what was unpacked.
+    files.Write(kControlPath, contents, control.mode);
+    writer.Finish();
+    return {.files = stage.file_count(), .bytes = stage.bytes(), .warnings = aside.warnings};
+  }
+
+ private:
+  void BeginRoot(ArchiveFiles& files, std::optional<repo::TreeEntry> root) {
+    if (!root) root.emplace();
+    root->type = repo::FileType::kDirectory;
+    if (root->mode == 0) root->mode = 0700;
+    files.Begin(*root);
+  }
+
+  const repo::Repository& repository_;
+  const RestorePlan& plan_;
+  const ExportOptions& options_;
+  base::Reporter& report_;
+  repo::FrameReader frames_;
+};
+
+}  // namespace
+
+ExportResult ExecuteExport(const repo::Repository& repository, const RestorePlan& plan,
+                           const ExportOptions& options, base::File* stream, base::Reporter& report,
+                           const std::stop_token& stop) {
+  if (options.format == ExportFormat::kDirectory)
+    return IntoDirectory(repository, plan, options, report, stop);
+  const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan.backup, report);
+  std::optional<UnfinishedFile> file;
+  if (stream == nullptr) stream = &file.emplace(options.to).file();
+  std::uint64_t written = 0;
+  ArchiveWriter writer(options.format, options.to.parent_path(), [&](base::ByteView bytes) {
+    stream->Append(bytes);
+    written += bytes.size();
+  });
+  ExportResult result =
+      ArchiveExport(repository, plan, options, report).Run(writer, lease.get(), stop);
+  if (file) file->Publish();
+  result.written = written;
+  return result;
+}
+
+}  // namespace holdfast::restore
