@@ -28,6 +28,7 @@ struct Options {
   std::string backup;
   std::string to;
   std::string format;
+  std::string password_file;
   std::vector<std::string> tablespaces;
   unsigned jobs = 2;
   bool dry_run = false;
@@ -58,6 +59,24 @@ void CheckStream(Session& session, const Options& options, restore::ExportFormat
     throw Error(ErrorKind::kUsage, "an archive is not written to a terminal",
                 {"pipe it into something: | tar -x -C DIR", "or give --to a name"});
   }
+}
+
+// The first line of the file.
+std::string PassphraseIn(Session& session, const Options& options, restore::ExportFormat format) {
+  if (options.password_file.empty()) return {};
+  if (format != restore::ExportFormat::k7z) {
+    throw Error(ErrorKind::kUsage, "--password-file is for 7z: nothing else here encrypts",
+                {"--format 7z, or pipe the stream into a program that encrypts"});
+  }
+  const base::Bytes bytes =
+      base::ReadFile(session.invocation().working_directory / options.password_file);
+  std::string line(base::AsText(bytes).substr(0, base::AsText(bytes).find('\n')));
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.empty()) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} has no passphrase in its first line", options.password_file));
+  }
+  return line;
 }
 
 // Where it goes when nothing is said: beside whoever asked, under the backup's own name.
@@ -155,6 +174,7 @@ class Export {
     exporting.backup = *backup_;
     exporting.format = format_;
     exporting.to = PlaceOf(session_, options_, *backup_, format_);
+    exporting.passphrase = PassphraseIn(session_, options_, format_);
     exporting.tablespaces =
         TablespacesIn(options_.tablespaces, session_.invocation().working_directory);
     exporting.jobs = static_cast<int>(options_.jobs);
@@ -223,6 +243,9 @@ void Declare(CLI::App& app, Options& options) {
                  "tar for standard output, tar.zst without --to)")
       ->check(CLI::IsMember(restore::ExportFormatNames()))
       ->type_name("FORMAT");
+  app.add_option("--password-file", options.password_file,
+                 "Encrypt a 7z, names too, with the first line of this file; it then holds a tar")
+      ->type_name("FILE");
   AddTablespaceOption(app, options.tablespaces);
   app.add_option("--jobs", options.jobs, "Parallel readers")->check(CLI::Range(1, 64));
   app.add_flag("--dry-run", options.dry_run, "Check everything, write nothing");

@@ -1,9 +1,12 @@
+#include <fcntl.h>
+
 #include <optional>
 #include <utility>
 
 #include "restore/archive_stage.h"
 #include "restore/archive_writer.h"
 #include "restore/claim.h"
+#include "restore/encrypted_7z.h"
 #include "restore/export.h"
 #include "restore/manifest.h"
 #include "restore/pin_backup.h"
@@ -46,7 +49,20 @@ class ArchiveExport {
         report_(report),
         frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}) {}
 
-  ExportResult Run(ArchiveWriter& writer, repo::Lease* lease, const std::stop_token& stop) {
+  ExportResult Run(ExportFormat format, const ArchiveWriter::Output& output, repo::Lease* lease,
+                   const std::stop_token& stop) {
+    std::uint64_t written = 0;
+    ArchiveWriter writer(format, options_.to.parent_path(), [&](base::ByteView bytes) {
+      output(bytes);
+      written += bytes.size();
+    });
+    ExportResult result = WriteAll(writer, lease, stop);
+    result.written = written;
+    return result;
+  }
+
+ private:
+  ExportResult WriteAll(ArchiveWriter& writer, repo::Lease* lease, const std::stop_token& stop) {
     repo::TreeReader tree(frames_, plan_.backup.facts.tree);
     const Owner owner = OwnerInArchive(tree.Find("PG_VERSION"));
     ArchiveFiles files(writer, owner, plan_.facts.stop_time);
@@ -79,7 +95,6 @@ class ArchiveExport {
     return {.files = stage.file_count(), .bytes = stage.bytes(), .warnings = aside.warnings};
   }
 
- private:
   void BeginRoot(ArchiveFiles& files, std::optional<repo::TreeEntry> root) {
     if (!root) root.emplace();
     root->type = repo::FileType::kDirectory;
@@ -94,6 +109,20 @@ class ArchiveExport {
   repo::FrameReader frames_;
 };
 
+// A tar, through another program.
+ExportResult Encrypted(ArchiveExport& archive, const RestorePlan& plan,
+                       const ExportOptions& options, repo::Lease* lease,
+                       const std::stop_token& stop) {
+  UnfinishedFile file = UnfinishedFile::ForAnother(options.to);
+  Encrypted7z encrypted(file.place(), plan.backup.id.source + ".tar", options.passphrase);
+  ExportResult result = archive.Run(
+      ExportFormat::kTar, [&](base::ByteView bytes) { encrypted.Write(bytes); }, lease, stop);
+  encrypted.Finish();
+  result.written = base::File::Open(file.place(), O_RDONLY).Size();
+  file.Publish();
+  return result;
+}
+
 }  // namespace
 
 ExportResult ExecuteExport(const repo::Repository& repository, const RestorePlan& plan,
@@ -102,17 +131,13 @@ ExportResult ExecuteExport(const repo::Repository& repository, const RestorePlan
   if (options.format == ExportFormat::kDirectory)
     return IntoDirectory(repository, plan, options, report, stop);
   const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan.backup, report);
+  ArchiveExport archive(repository, plan, options, report);
+  if (!options.passphrase.empty()) return Encrypted(archive, plan, options, lease.get(), stop);
   std::optional<UnfinishedFile> file;
   if (stream == nullptr) stream = &file.emplace(options.to).file();
-  std::uint64_t written = 0;
-  ArchiveWriter writer(options.format, options.to.parent_path(), [&](base::ByteView bytes) {
-    stream->Append(bytes);
-    written += bytes.size();
-  });
-  ExportResult result =
-      ArchiveExport(repository, plan, options, report).Run(writer, lease.get(), stop);
+  ExportResult result = archive.Run(
+      options.format, [&](base::ByteView bytes) { stream->Append(bytes); }, lease.get(), stop);
   if (file) file->Publish();
-  result.written = written;
   return result;
 }
 

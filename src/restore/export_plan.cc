@@ -7,6 +7,7 @@
 #include "restore/backup_contents.h"
 #include "restore/claim.h"
 #include "restore/destination.h"
+#include "restore/encrypted_7z.h"
 #include "restore/export.h"
 #include "restore/portable_config.h"
 #include "restore/reach.h"
@@ -105,6 +106,7 @@ void CheckPlace(const ExportOptions& options, RestorePlan& plan) {
                       {"before the first start a directory in pg_tblspc can be moved, and a link "
                        "put in its place"});
   }
+  if (!options.passphrase.empty()) CheckEncrypted7z(options.passphrase);
   if (!plan.to.empty()) CheckFreeName(plan.to);
 }
 

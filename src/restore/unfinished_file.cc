@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -22,6 +22,10 @@ namespace {
                     {"give another name, or move it out of the way"});
 }
 
+std::string TemporaryName(const base::Path& path) {
+  return fmt::format(".{}.{}.tmp", path.filename().native(), base::RandomHex(4));
+}
+
 }  // namespace
 
 void CheckFreeName(const base::Path& path) {
@@ -33,16 +37,35 @@ void CheckFreeName(const base::Path& path) {
                     {"make it first: mkdir -p " + folder.native()});
 }
 
+UnfinishedFile UnfinishedFile::ForAnother(base::Path path) {
+  const std::string folder = TemporaryName(path);
+  base::MakeDirectories(path.parent_path() / folder);
+  return {std::move(path), folder + "/whole.7z"};
+}
+
+UnfinishedFile::UnfinishedFile(base::Path path, std::string temporary)
+    : path_(std::move(path)), temporary_(std::move(temporary)) {}
+
 UnfinishedFile::UnfinishedFile(base::Path path)
     : path_(std::move(path)),
-      temporary_(fmt::format(".{}.{}.tmp", path_.filename().native(), base::RandomHex(4))),
-      file_(base::File::Open(path_.parent_path() / temporary_, O_WRONLY | O_CREAT | O_EXCL)) {}
+      temporary_(TemporaryName(path_)),
+      file_(base::File::Open(place(), O_WRONLY | O_CREAT | O_EXCL)) {}
 
 UnfinishedFile::~UnfinishedFile() {
-  if (!published_) ::unlink((path_.parent_path() / temporary_).c_str());
+  std::error_code ignored;  // nobody takes what is left for whole
+  const bool in_folder = temporary_.find('/') != std::string::npos;
+  if (in_folder) {
+    fs::remove_all(place().parent_path(), ignored);
+  } else if (!published_) {
+    fs::remove(place(), ignored);
+  }
 }
 
 void UnfinishedFile::Publish() {
+  if (!file_.is_open()) {
+    file_ = base::File::Open(place(), O_RDONLY);
+    fs::permissions(place(), fs::perms::owner_read | fs::perms::owner_write);
+  }
   file_.Sync();
   const base::File folder = base::File::Open(path_.parent_path(), O_RDONLY | O_DIRECTORY);
   switch (storage::Publish(storage::SystemPublishCalls(), folder, file_, temporary_,

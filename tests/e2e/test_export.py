@@ -119,6 +119,47 @@ def test_a_stream_into_tar(shop, oracle):
     assert check_export(shop, data) == oracle
 
 
+def test_an_encrypted_7z_tells_nothing_without_its_passphrase(shop, oracle):
+    archive = shop.workplace.path / "secret.7z"
+    passphrase = "correct 'horse' ü $x"
+    words = ("--password-file", shop.workplace.write("password", f"{passphrase}\n"))
+    shop.program.run("export", "shop/latest", "--to", archive, *words)
+    assert archive.stat().st_mode & 0o777 == 0o600
+    for wrong in ("-pwrong", "-p"):
+        run("7z", "l", wrong, archive, code=2)
+    data = shop.workplace.folder("decrypted")
+    run("/bin/bash", "-o", "pipefail", "-c", f'7z x -so -p"$PASSPHRASE" {archive} | tar -x -C {data}',
+        env={"PASSPHRASE": passphrase, "LC_ALL": "C.UTF-8"})
+    assert check_export(shop, data) == oracle
+    refused(shop, "export", "shop/latest", "--to", archive.with_suffix(".tar"), *words, code=2, says="--password-file")
+    nothing = shop.workplace.folder("nothing")
+    refused(shop, "export", "shop/latest", "--to", nothing / "x.7z", *words, code=3, says="7z", env={"PATH": "/nowhere"})
+    assert list(nothing.iterdir()) == []
+
+
+def test_a_copy_serves_what_the_repository_has_lost(shop):
+    full = shop.program.config.read_text()
+    shop.program.configure(full.replace("[source.shop]\n", f"""[repository.offsite]
+url = "file://{shop.workplace.path}/offsite"
+key_file = "{shop.workplace.path}/offsite.key"
+[source.shop]
+copies = [{{ repository = "offsite" }}]
+"""))
+    shop.program.run("init", "--repository", "offsite")
+    shop.program.run("copy")
+    packs = pathlib.Path(shop.place.path, "packs")
+    packs.rename(packs.with_name("away"))
+    try:
+        archive = shop.workplace.path / "copied.tar"
+        told = shop.program.json("export", "shop/latest", "--to", archive, code=1)
+        assert told["repository"] == "offsite" and told["backup"] == shop.made["id"]
+        assert any("copy in offsite" in warning for warning in told["warnings"])
+    finally:
+        packs.with_name("away").rename(packs)
+        shop.program.configure(full)
+    shop.server_on(unpack(archive, shop.workplace.path / "from-copy"))
+
+
 def test_what_is_there_is_never_replaced(shop):
     archive = shop.workplace.path / "taken.tar"
     archive.write_text("mine")
