@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -25,8 +26,6 @@ void Configure(archive* handle, ExportFormat format) {
     return;
   }
   archive_write_set_format_pax_restricted(handle);
-  // Names are bytes, whatever the locale is.
-  archive_write_set_format_option(handle, "pax", "hdrcharset", "BINARY");
   if (format == ExportFormat::kTarGz) {
     archive_write_add_filter_gzip(handle);
     archive_write_set_filter_option(handle, "gzip", "compression-level",
@@ -40,6 +39,15 @@ void Configure(archive* handle, ExportFormat format) {
     // Where the library can: it compresses beside the thread that writes.
     archive_write_set_filter_option(handle, "zstd", "threads", "2");
   }
+}
+
+// The library would put another character in its place and say nothing.
+void CheckName(ExportFormat format, const std::string& path) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (format != ExportFormat::k7z || std::ranges::all_of(path, is_ascii)) return;
+  throw base::Error(base::ErrorKind::kUsage,
+                    fmt::format("a 7z cannot hold {}, as its name is not ASCII", path),
+                    {"export it as tar.zst, or encrypted: a tar is in it then"});
 }
 
 std::string NameOf(const ArchiveEntry& entry) {
@@ -89,6 +97,7 @@ ArchiveWriter::~ArchiveWriter() {
 
 void ArchiveWriter::Begin(const ArchiveEntry& entry) {
   if (format_ == ExportFormat::k7z && entry.path.empty()) return;  // it has no name for that
+  CheckName(format_, entry.path);
   const std::unique_ptr<archive_entry, void (*)(archive_entry*)> header(archive_entry_new(),
                                                                         archive_entry_free);
   archive_entry_set_pathname(header.get(), NameOf(entry).c_str());
@@ -100,8 +109,10 @@ void ArchiveWriter::Begin(const ArchiveEntry& entry) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(entry.modified);
   archive_entry_set_mtime(header.get(), static_cast<time_t>(seconds.time_since_epoch().count()),
                           static_cast<long>((entry.modified - seconds).count() * 1000));
-  Check(archive_write_header(archive_.get(), header.get()),
-        fmt::format("cannot put {} into the archive", entry.path));
+  const int result = archive_write_header(archive_.get(), header.get());
+  // A name that is not ASCII goes into a tar as the bytes it has, and the library says so.
+  const bool as_bytes = result == ARCHIVE_WARN && format_ != ExportFormat::k7z;
+  Check(as_bytes ? ARCHIVE_OK : result, fmt::format("cannot put {} into the archive", entry.path));
 }
 
 void ArchiveWriter::Write(base::ByteView bytes) {

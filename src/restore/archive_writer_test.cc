@@ -81,6 +81,30 @@ TEST_P(Archives, KeepNamesModesOwnersTimesAndContent) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
+TEST_P(Archives, KeepNamesThatAreNotAsciiOrSaySo) {
+  const std::string name = "log/caf\xc3\xa9 \xff";
+  base::Bytes bytes;
+  ArchiveWriter writer(GetParam(), folder.path(), Into(bytes));
+  if (GetParam() == ExportFormat::k7z) {
+    EXPECT_THROW(Add(writer, name, "x"), base::Error);
+    return;
+  }
+  Add(writer, name, "x");
+  writer.Finish();
+  EXPECT_EQ(ReadBack(bytes).at(name).content, "x");
+}
+
+TEST(PlainTar, IsWhatOrdinaryFilesMake) {
+  base::Bytes bytes;
+  ArchiveWriter writer(ExportFormat::kTar, {}, [&](base::ByteView more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  });
+  writer.Begin({.path = "base/1/1", .mode = 0600, .uid = 101, .gid = 104});
+  writer.Finish();
+  // Other tars than this library's wonder about extensions, each time they meet one.
+  EXPECT_EQ(base::AsText(bytes).find("PaxHeader"), std::string_view::npos);
+}
+
 TEST_P(Archives, PassOnWhatTheOutputThrows) {
   const auto full = [](base::ByteView) { throw base::SystemError(ENOSPC, "cannot write"); };
   ArchiveWriter writer(GetParam(), folder.path(), full);

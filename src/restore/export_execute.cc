@@ -96,7 +96,7 @@ class ArchiveExport {
   }
 
   void BeginRoot(ArchiveFiles& files, std::optional<repo::TreeEntry> root) {
-    if (!root) root.emplace();
+    if (!root) root.emplace().modified = plan_.facts.stop_time;
     root->type = repo::FileType::kDirectory;
     if (root->mode == 0) root->mode = 0700;
     files.Begin(*root);

@@ -58,7 +58,7 @@ def unpack(archive, to):
     if archive.suffix == ".7z":
         run("7z", "x", "-bd", f"-o{to}", archive)
     else:
-        run("tar", "-x", "-f", archive, "-C", to)
+        assert run("tar", "-x", "-f", archive, "-C", to).err == ""
     return to
 
 
