@@ -178,7 +178,7 @@ def test_a_dry_run_writes_nothing(shop):
 
 
 def test_a_disk_that_gets_full(shop):
-    disk = small_disk(shop.workplace, "disk", 1 << 20)
+    disk = small_disk(shop.workplace, "disk", 256 << 10)
     refused(shop, "export", "shop/latest", "--to", disk / "shop.tar", code=5, says="are needed")
     for ending in ("tar.gz", "7z"):
         refused(shop, "export", "shop/latest", "--to", disk / f"shop.{ending}", code=5, says="No space left")
