@@ -221,3 +221,23 @@ def test_the_oldest_server(protect, major):
     archive = shop.workplace.path / "shop.tar"
     shop.program.run("export", shop.made["id"], "--to", archive)
     check_export(shop, unpack(archive, shop.workplace.path / "data"))
+
+
+@pytest.mark.parametrize("major", of_these(15))
+def test_a_backup_of_a_later_timeline_brings_its_history(protect, major):
+    shop = protect(major)
+    shop.write(1001)
+    shop.backup()
+    shop.server.stop()
+    server = shop.server_on(shop.restore("replacement", "--replaces-source"))
+    shop.start(server).wait_until_promoted()
+    shop.point_at(server)
+    shop.backup()
+    ledger = shop.moment().ledger
+    shop.write(2001)
+    server.stop()
+    archive = shop.workplace.path / "shop.tar"
+    shop.program.run("export", "shop/latest", "--to", archive)
+    data = unpack(archive, shop.workplace.path / "data")
+    assert (data / "pg_wal" / "00000002.history").exists()
+    check_sound(started(shop, data), ledger)
