@@ -6,10 +6,7 @@
 #include <vector>
 
 #include "base/file.h"
-
-namespace CLI {
-class App;
-}
+#include "cli/command.h"
 
 namespace holdfast::cli {
 

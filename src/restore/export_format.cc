@@ -29,6 +29,7 @@ std::optional<ExportFormat> ParseExportFormat(std::string_view name) {
 
 std::vector<std::string> ExportFormatNames() {
   std::vector<std::string> names;
+  names.reserve(kNames.size());
   for (const auto& [format, name] : kNames) names.emplace_back(name);
   return names;
 }
