@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
                    .out = &std::cout,
                    .err = &std::cerr,
                    .talk_on_terminal = isatty(STDERR_FILENO) != 0,
+                   .data_on_terminal = isatty(STDOUT_FILENO) != 0,
                    .superuser = geteuid() == 0,
                    .clock = &clock,
                    .stop = signals.stop_token()});

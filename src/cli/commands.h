@@ -18,6 +18,7 @@ Command KeyKitCommand();
 Command BackupCommand();
 Command RestoreCommand();
 Command UsageCommand();
+Command ExportCommand();
 Command VerifyCommand();
 Command ListCommand();
 Command ShowCommand();

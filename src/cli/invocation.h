@@ -21,6 +21,7 @@ struct Invocation {
   std::ostream* out;   // data
   std::ostream* err;   // talk
   bool talk_on_terminal = false;
+  bool data_on_terminal = false;
   bool superuser = false;
   base::Clock* clock;
   std::stop_token stop;

@@ -16,7 +16,7 @@
 #include "cli/source_access.h"
 #include "cli/source_places.h"
 #include "cli/table.h"
-#include "restore/destination.h"
+#include "cli/tablespace_words.h"
 #include "wal/flush.h"
 
 namespace holdfast::cli {
@@ -75,26 +75,6 @@ restore::TargetOptions TargetOptionsOf(Session& session, const Options& options)
   target.action = options.action;
   return target;
 }
-
-std::map<std::string, base::Path> Tablespaces(const std::vector<std::string>& words,
-                                              const base::Path& here) {
-  std::map<std::string, base::Path> tablespaces;
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
-      throw base::Error(base::ErrorKind::kUsage,
-                        fmt::format("tablespace \"{}\" is not OLD=NEW", word));
-    tablespaces[word.substr(0, equals)] = here / word.substr(equals + 1);
-  }
-  return tablespaces;
-}
-
-// Where a restore reads from, and what was wrong with the repositories that come before it.
-struct Place {
-  const config::Repository* repository = nullptr;
-  bool is_copy = false;
-  std::vector<std::string> passed_over{};
-};
 
 // For a shell, which recovery runs it with.
 std::string ShellQuoted(std::string_view word) {
@@ -218,16 +198,12 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
         repository, full_id ? options.backup : options.source + "/" + options.backup);
   }
   restoring.target = TargetOptionsOf(session, options);
-  restoring.tablespaces = Tablespaces(options.tablespaces, here);
+  restoring.tablespaces = TablespacesIn(options.tablespaces, here);
   if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);
   restoring.replaces_source = options.replaces_source;
   restoring.fetch_command = FetchCommand(session, options.source, place);
   restoring.time_zone = session.config().timezone;
-  for (const config::Repository* other : PlacesOf(session, options.source)) {
-    if (other == place.repository) continue;
-    restoring.others.push_back(
-        {.name = other->name, .open = [&session, other] { return OpenPlace(session, *other); }});
-  }
+  restoring.others = OthersThan(session, options.source, place);
   return restoring;
 }
 
@@ -305,32 +281,9 @@ int RestoreFrom(Session& session, const Options& options, const Place& place) {
   return ToInt(plan.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
 }
 
-// What a repository cannot give, for it is down or damaged, its copies may have.
 int Restore(Session& session, const Options& options) {
-  Place place;
-  std::optional<base::Error> first;
-  for (const config::Repository* repository : PlacesOf(session, options.source)) {
-    place.repository = repository;
-    place.is_copy = first.has_value();
-    if (place.is_copy)
-      session.reporter().Warn(
-          fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
-    try {
-      return RestoreFrom(session, options, place);
-    } catch (const restore::DestinationError&) {
-      throw;
-    } catch (const base::Error& error) {
-      if (!base::MayLieElsewhere(error)) throw;
-      place.passed_over.push_back(fmt::format("{} cannot be restored from repository {}: {}",
-                                              options.source, repository->name, error.message()));
-      if (first) {
-        first->AddHint(place.passed_over.back());
-      } else {
-        first = error;
-      }
-    }
-  }
-  throw *first;
+  return AtFirstGoodPlace(session, {.source = options.source, .done = "restored"},
+                          [&](const Place& place) { return RestoreFrom(session, options, place); });
 }
 
 // At most one of them: where recovery is to stop.
@@ -372,10 +325,7 @@ Command RestoreCommand() {
         app.add_option("--backup", options->backup,
                        "Backup to start from (default: the best one for the target)")
             ->type_name("ID");
-        app.add_option("--tablespace", options->tablespaces,
-                       "Put a tablespace (location, name or OID) elsewhere; repeatable")
-            ->type_name("OLD=NEW")
-            ->allow_extra_args(false);
+        AddTablespaceOption(app, options->tablespaces);
         app.add_option("--jobs", options->jobs, "Parallel writers")
             ->check(CLI::Range(1, 64))
             ->default_str("2");

@@ -1,9 +1,13 @@
 #include "cli/source_places.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "cli/open_repository.h"
 #include "cli/source_access.h"
+#include "restore/destination.h"
 
 namespace holdfast::cli {
 
@@ -21,6 +25,46 @@ std::vector<const config::Repository*> PlacesOf(Session& session, std::string_vi
     }
   }
   return places;
+}
+
+std::vector<restore::OtherPlace> OthersThan(Session& session, const std::string& source,
+                                            const Place& place) {
+  std::vector<restore::OtherPlace> others;
+  for (const config::Repository* other : PlacesOf(session, source)) {
+    if (other == place.repository) continue;
+    others.push_back(
+        {.name = other->name, .open = [&session, other] { return OpenPlace(session, *other); }});
+  }
+  return others;
+}
+
+int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
+                     const std::function<int(const Place&)>& work) {
+  Place place;
+  std::optional<Error> first;
+  for (const config::Repository* repository : PlacesOf(session, search.source)) {
+    place.repository = repository;
+    place.is_copy = first.has_value();
+    if (place.is_copy)
+      session.reporter().Warn(
+          fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
+    try {
+      return work(place);
+    } catch (const restore::DestinationError&) {
+      throw;
+    } catch (const Error& error) {
+      if (!base::MayLieElsewhere(error) || !search.may_begin_again()) throw;
+      place.passed_over.push_back(fmt::format("{} cannot be {} from repository {}: {}",
+                                              search.source, search.done, repository->name,
+                                              error.message()));
+      if (first) {
+        first->AddHint(place.passed_over.back());
+      } else {
+        first = error;
+      }
+    }
+  }
+  throw *first;
 }
 
 repo::Repository OpenPlace(Session& session, const config::Repository& place) {

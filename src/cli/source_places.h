@@ -2,6 +2,8 @@
 // another where one is down or damaged.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,8 +11,32 @@
 #include "cli/session.h"
 #include "config/config.h"
 #include "repo/repository.h"
+#include "restore/restore.h"
 
 namespace holdfast::cli {
+
+// Where something is read from, and what was wrong with the repositories that come before it.
+struct Place {
+  const config::Repository* repository = nullptr;
+  bool is_copy = false;
+  std::vector<std::string> passed_over{};  // these were said when they were found
+};
+
+struct PlaceSearch {
+  std::string source;
+  std::string done;  // "restored", for messages
+  // Asked before a copy is tried: false when what was begun cannot be begun again.
+  std::function<bool()> may_begin_again = [] { return true; };
+};
+
+// Runs `work` on the source's repository; what that cannot give, for it is down or damaged, its
+// copies may have. Throws what was wrong with the first, with hints about the others.
+int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
+                     const std::function<int(const Place&)>& work);
+
+// Where else pieces of its backups may lie.
+std::vector<restore::OtherPlace> OthersThan(Session& session, const std::string& source,
+                                            const Place& place);
 
 // In the order in which they are to be tried. Only the one that --repository names, if it does.
 std::vector<const config::Repository*> PlacesOf(Session& session, std::string_view source);

@@ -38,6 +38,7 @@ class Places {
     const base::Path named = (ValueOf("data_directory") / "").parent_path();
     if (named.empty() || named == to_) return;
     places_.other_data_directory = named.native();
+    places_.changed.emplace("postgresql.conf");
     places_.warnings.push_back(fmt::format(
         "the source's postgresql.conf names the data directory {}: in the restored one a line is "
         "added that names {}",

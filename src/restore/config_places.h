@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ struct ConfigPlaces {
   // The data directory that postgresql.conf names, where it is another one: a server started on the
   // restored directory would run on that. Empty: none.
   std::string other_data_directory;
+  // Files, by their paths, that are not restored as they were.
+  std::set<std::string> changed;
   // To be set in postgresql.auto.conf.
   std::map<std::string, std::string> overrides;
   std::vector<std::string> warnings;

@@ -88,11 +88,11 @@ void CheckSpace(const std::map<base::Path, std::uint64_t>& bytes_by_directory) {
   }
   for (const auto& [device, need] : needs) {
     if (need.bytes <= need.free) continue;
-    throw base::Error(base::ErrorKind::kUnavailable,
-                      fmt::format("the file system of {} has {} free, and the restore needs {}",
-                                  need.directory.native(), base::FormatBytes(need.free),
-                                  base::FormatBytes(need.bytes)),
-                      {"free some space there, or restore to another disk; nothing was written"});
+    throw base::Error(
+        base::ErrorKind::kUnavailable,
+        fmt::format("the file system of {} has {} free, and {} are needed", need.directory.native(),
+                    base::FormatBytes(need.free), base::FormatBytes(need.bytes)),
+        {"free some space there, or take another disk; nothing was written"});
   }
 }
 

@@ -18,7 +18,7 @@
 #include "repo/frame_reader.h"
 #include "repo/repository.h"
 #include "repo/tree.h"
-#include "restore/other_copies.h"
+#include "restore/content_reader.h"
 #include "restore/owner.h"
 
 namespace holdfast::restore {

@@ -13,17 +13,11 @@
 #include "repo/repository.h"
 #include "repo/snapshot.h"
 #include "repo/tree.h"
+#include "restore/content_reader.h"
 #include "restore/restore.h"
 #include "wal/archive.h"
 
 namespace holdfast::restore {
-
-// Where a piece of a backup is read from: a file's entry in the tree, and what it points into.
-struct PieceSource {
-  const repo::TreeEntry& entry;
-  repo::FrameReader& frames;
-  const repo::Keyring& keyring;
-};
 
 // Thread-safe. A repository is opened, and its copy of the backup pinned against deletion, when
 // something is wanted from it for the first time; one that cannot be had is told of and done

@@ -21,6 +21,10 @@ struct Owner {
 std::optional<Owner> ChooseOwner(const base::Path& directory,
                                  const std::optional<repo::TreeEntry>& pg_version);
 
+// Whose the files of an archive are, which is unpacked who knows where: the owner's in the backup,
+// else the system's postgres user, else the one who runs this.
+Owner OwnerInArchive(const std::optional<repo::TreeEntry>& pg_version);
+
 // Changes owner and mode. Error names the path.
 void SetOwnerAndMode(const base::Path& path, const std::optional<Owner>& owner, std::uint32_t mode);
 

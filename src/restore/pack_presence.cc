@@ -42,18 +42,18 @@ NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupI
   return packs;
 }
 
-std::string ToText(const NeededPacks& packs) {
+std::string ToText(const NeededPacks& packs, const repo::BackupId& backup) {
+  const std::string all =
+      fmt::format("of the {} packs of backup {}", packs.count, backup.ToString());
   std::vector<std::string> texts;
   if (!packs.missing.empty()) {
-    texts.push_back(fmt::format("{} of the {} packs are missing, the first is {}...",
-                                packs.missing.size(), packs.count,
+    texts.push_back(fmt::format("{} {} are missing, the first is {}...", packs.missing.size(), all,
                                 base::ToHex(packs.missing.begin()->bytes)));
   }
   if (!packs.marked.empty()) {
-    texts.push_back(
-        fmt::format("{} of the {} packs were found damaged, pack {}{}", packs.marked.size(),
-                    packs.count, fmt::join(packs.first_marked, ", "),
-                    packs.first_marked.size() < packs.marked.size() ? " and others" : ""));
+    const bool more = packs.first_marked.size() < packs.marked.size();
+    texts.push_back(fmt::format("{} {} were found damaged, pack {}{}", packs.marked.size(), all,
+                                fmt::join(packs.first_marked, ", "), more ? " and others" : ""));
   }
   return fmt::format("{}", fmt::join(texts, "; "));
 }

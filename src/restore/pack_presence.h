@@ -25,8 +25,8 @@ struct NeededPacks {
 // By the backup's list of packs, a listing of those that are there, and the marks.
 NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupId& backup);
 
-// "2 of the 40 packs are missing, the first is 12ab...": for a sentence.
-std::string ToText(const NeededPacks& packs);
+// "2 of the 40 packs of backup shop/... are missing, the first is 12ab...": for a sentence.
+std::string ToText(const NeededPacks& packs, const repo::BackupId& backup);
 
 // Does the file's content need a pack that is missing? Reads its maps and extent lists; one that
 // cannot be read counts as needing.

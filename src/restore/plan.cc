@@ -1,24 +1,16 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
-#include "repo/damage_mark.h"
-#include "repo/frame_reader.h"
-#include "repo/tree.h"
+#include "restore/backup_contents.h"
 #include "restore/choose.h"
 #include "restore/claim.h"
-#include "restore/config_settings.h"
 #include "restore/destination.h"
-#include "restore/lost_files.h"
 #include "restore/other_copies.h"
-#include "restore/pack_presence.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
 #include "wal/archive.h"
@@ -30,8 +22,6 @@ namespace {
 // Recovery fetches WAL into pg_wal and keeps some of it; two checkpoints' worth is the usual
 // amount.
 constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
-
-constexpr std::uint64_t kMaxConfigBytes = base::kMiB;
 
 Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
                     base::Reporter& report) {
@@ -144,96 +134,14 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                    pg::FormatLsn(usable.front().facts.stop_lsn))});
 }
 
-[[noreturn]] void RefuseDamaged(const repo::BackupId& id, std::string problem,
-                                const std::vector<std::string>& files) {
-  constexpr std::size_t kMaxNamed = 20;
-  if (!files.empty()) {
-    const std::size_t named = std::min(files.size(), kMaxNamed);
-    problem += fmt::format(
-        "; {} of its files cannot be restored: {}", files.size(),
-        fmt::join(files.begin(), files.begin() + static_cast<std::ptrdiff_t>(named), ", "));
-    if (files.size() > named) problem += fmt::format(" and {} more", files.size() - named);
-  }
-  throw base::Error(
-      base::ErrorKind::kCorrupt, std::move(problem),
-      {fmt::format("choose another backup with --backup: holdfast list {}", id.source),
-       "or another repository that holds it with --repository",
-       "holdfast repair tells what else is affected, and brings back what copies have"});
-}
-
-// Before anything is written: every pack of the backup is there, or what it held lies elsewhere.
-// One that is marked as damaged is sound enough when what the backup needs of it can be read.
-void CheckPacks(const repo::Repository& repository, RestorePlan& plan) {
-  const NeededPacks packs = LookForPacks(repository, plan.backup.id);
-  plan.packs = packs.count;
-  if (packs.missing.empty() && packs.marked.empty()) return;
-  std::vector<std::string> lost;
-  std::uint64_t elsewhere = 0;
-  ForEachLostFile(repository, plan.backup, packs, [&](const repo::TreeEntry& file) {
-    if (plan.others->Hold(file)) {
-      ++elsewhere;
-    } else {
-      lost.push_back(file.path);
-    }
-  });
-  if (!lost.empty()) RefuseDamaged(plan.backup.id, ToText(packs), lost);
-  if (elsewhere == 0 && packs.missing.empty()) return;
-  plan.warnings.push_back(
-      fmt::format("{} of backup {}; what {} files need of that is taken from copies", ToText(packs),
-                  plan.backup.id.ToString(), elsewhere));
-}
-
-std::optional<pg::Oid> TablespaceOf(std::string_view path) {
-  constexpr std::string_view kPrefix = "pg_tblspc/";
-  if (!path.starts_with(kPrefix)) return std::nullopt;
-  path.remove_prefix(kPrefix.size());
-  return static_cast<pg::Oid>(std::stoul(std::string(path.substr(0, path.find('/')))));
-}
-
-// Where the server's configuration may lie: not where it keeps data.
-bool MayBeConfiguration(const repo::TreeEntry& entry) {
-  constexpr std::array<std::string_view, 3> kData = {"base/", "global/", "pg_"};
-  if (entry.path.starts_with("pg_hba.") || entry.path.starts_with("pg_ident.")) return true;
-  return entry.size <= kMaxConfigBytes && std::ranges::none_of(kData, [&](std::string_view data) {
-           return entry.path.starts_with(data);
-         });
-}
-
-// By path.
-using ConfigEntries = std::map<std::string, repo::TreeEntry>;
-
-std::map<std::string, std::string> SettingsOf(PieceReader& pieces, const ConfigEntries& entries) {
-  ConfigFiles files{.paths = {},
-                    .read = [&](const std::string& path) -> std::optional<std::string> {
-                      const auto found = entries.find(path);
-                      if (found == entries.end()) return std::nullopt;
-                      return std::string(base::AsText(pieces.Content(found->second)));
-                    }};
-  for (const auto& [path, entry] : entries) files.paths.push_back(path);
-  return SettingsInForce(files);
-}
-
-// What is to be written and where, is all of it somewhere, and is there room?
-void ReadTree(const repo::Repository& repository, bool replaces_source, RestorePlan& plan) {
-  std::map<base::Path, std::uint64_t> bytes_by_directory{{plan.to, kWalAllowance}};
-  repo::FrameReader frames(repository);
-  PieceReader pieces(repository, frames, *plan.others);
-  repo::TreeReader tree(frames, plan.backup.facts.tree);
-  ConfigEntries config;
-  while (const auto entry = tree.Next()) {
-    if (entry->type != repo::FileType::kRegular) continue;
-    if (MayBeConfiguration(*entry)) config.emplace(entry->path, *entry);
-    ++plan.files;
-    plan.bytes += entry->size;
-    const auto oid = TablespaceOf(entry->path);
-    const auto mapped = oid ? plan.tablespaces.find(*oid) : plan.tablespaces.end();
-    bytes_by_directory[mapped == plan.tablespaces.end() ? plan.to : mapped->second] += entry->size;
-  }
-  AtDestination([&] { CheckSpace(bytes_by_directory); });
-  plan.config = PlacesIn({.settings = SettingsOf(pieces, config),
-                          .outside_files = plan.facts.outside_files,
-                          .has = [&](const std::string& path) { return config.contains(path); }},
-                         plan.to, replaces_source);
+// Where the restored configuration leads to.
+DecideConfig ConfigOf(const RestorePlan& plan, bool replaces_source) {
+  return [&plan, replaces_source](PieceReader& pieces, const ConfigEntries& entries) {
+    return PlacesIn({.settings = SettingsOf(pieces, entries),
+                     .outside_files = plan.facts.outside_files,
+                     .has = [&](const std::string& path) { return entries.contains(path); }},
+                    plan.to, replaces_source);
+  };
 }
 
 std::string GapWarning(const WalView& view, const ReachedEnd& end) {
@@ -274,7 +182,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
   const ReachedEnd end = CheckReach(view, chosen, options.target);
 
-  RestorePlan plan{.backup = chosen.snapshot,
+  RestorePlan plan{.starts_as = StartsAs::kRecovery,
+                   .backup = chosen.snapshot,
                    .facts = chosen.facts,
                    .lineage = view.history.Spans(),
                    .target_timeline = timeline,
@@ -285,27 +194,17 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .config = {},
-                   .others = nullptr,
+                   .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others, report),
                    .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces)
     AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });
-  plan.others = std::make_shared<OtherCopies>(plan.backup, options.others, report);
   CheckPacks(repository, plan);
-  ReadTree(repository, options.replaces_source, plan);
+  auto bytes = ReadTree(repository, ConfigOf(plan, options.replaces_source), plan);
+  bytes[plan.to] += kWalAllowance;
+  AtDestination([&] { CheckSpace(bytes); });
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));
-  if (!plan.facts.bad_pages.empty()) {
-    plan.warnings.push_back(
-        fmt::format("{} pages were already damaged on the server when this backup was taken",
-                    plan.facts.bad_pages.size()));
-  }
-  if (!plan.facts.outside_files.empty()) {
-    plan.warnings.push_back(fmt::format(
-        "the source's configuration lay outside its data directory and is not in the backup: {}",
-        fmt::join(plan.facts.outside_files, ", ")));
-  }
-  plan.warnings.insert(plan.warnings.end(), plan.config.warnings.begin(),
-                       plan.config.warnings.end());
+  AddWarnings(plan);
   return plan;
 }
 

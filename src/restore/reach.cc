@@ -31,6 +31,17 @@ std::optional<wal::Gap> FirstGap(const WalView& view, const wal::Reach& reach) {
   return wal::Gap{.timeline = reach.end_timeline, .start = reach.end, .end = last_switch};
 }
 
+// Up to its stop, without which it is not consistent.
+void RequireWalOf(const WalView& view, const std::string& id, const catalog::ClusterFacts& facts,
+                  const wal::Reach& reach, const std::optional<wal::Gap>& gap) {
+  if (reach.end >= facts.stop_lsn) return;
+  auto hints = GapHint(view, gap);
+  hints.emplace_back("choose another backup: holdfast list shows them");
+  OutOfReach(fmt::format("backup {} needs WAL up to {}, and it is there only up to {}", id,
+                         pg::FormatLsn(facts.stop_lsn), pg::FormatLsn(reach.end)),
+             std::move(hints));
+}
+
 pg::Lsn EndOfAll(const WalView& view, pg::Lsn gap_end) {
   pg::Lsn end = gap_end;
   for (const pg::TimelineSpan& span : view.history.Spans()) {
@@ -81,13 +92,7 @@ class ReachCheck {
   ReachedEnd Run() {
     reach_ = wal::FollowWal(view_.inventory, view_.history.Spans(), facts_.start_lsn);
     gap_ = FirstGap(view_, reach_);
-    if (reach_.end < facts_.stop_lsn) {
-      auto hints = GapHint(view_, gap_);
-      hints.emplace_back("choose another backup with --backup");
-      OutOfReach(fmt::format("backup {} needs WAL up to {}, and it is there only up to {}", id_,
-                             pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end)),
-                 std::move(hints));
-    }
+    RequireWalOf(view_, id_, facts_, reach_, gap_);
     if (!std::holds_alternative<ImmediateTarget>(target_.target)) FindLastCommit();
     std::visit([&](const auto& target) { Check(target); }, target_.target);
     return {.wal_end = reach_.end, .last_commit = last_commit_, .gap = Ahead()};
@@ -179,6 +184,12 @@ std::optional<pg::Lsn> FindTargetRecord(const WalView& view, const RecoveryTarge
                      return !found;
                    });
   return found;
+}
+
+void CheckWalOfBackup(const WalView& view, const catalog::ClusterBackup& backup) {
+  const wal::Reach reach =
+      wal::FollowWal(view.inventory, view.history.Spans(), backup.facts.start_lsn);
+  RequireWalOf(view, backup.snapshot.id.ToString(), backup.facts, reach, FirstGap(view, reach));
 }
 
 ReachedEnd CheckReach(const WalView& view, const catalog::ClusterBackup& backup,

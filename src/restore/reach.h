@@ -39,6 +39,9 @@ struct ReachedEnd {
   std::optional<GapAhead> gap;            // at wal_end
 };
 
+// Throws Error(kNotFound) when WAL of the backup itself, from its start to its stop, is missing.
+void CheckWalOfBackup(const WalView& view, const catalog::ClusterBackup& backup);
+
 // Throws Error(kNotFound) when recovery from `backup` would end before the target, with the nearest
 // times or positions that can be reached; naming the gap when WAL is missing in between.
 ReachedEnd CheckReach(const WalView& view, const catalog::ClusterBackup& backup,

@@ -3,26 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
 #include "pg/backup_label.h"
-#include "pg/crc32c.h"
 #include "pg/version.h"
 #include "pg/wal_segment.h"
-#include "restore/claim.h"
-#include "restore/destination.h"
 #include "restore/other_copies.h"
+#include "restore/portable_config.h"
 #include "restore/recovery_settings.h"
-#include "wal/archive.h"
+#include "restore/tree_walk.h"
 #include "wal/coverage.h"
 
 namespace holdfast::restore {
 
 namespace {
+
+constexpr std::uint32_t kFileMode = 0600;
 
 pg::MajorVersion VersionOf(const RestorePlan& plan) {
   return pg::MajorVersion::FromServerVersionNumber(
@@ -50,7 +48,7 @@ base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& fact
   }
   throw base::Error(base::ErrorKind::kCorrupt,
                     fmt::format("WAL segment {} of the backup is not in the archive", name),
-                    {"choose another backup with --backup"});
+                    {"choose another backup: holdfast list shows them"});
 }
 
 base::Bytes ReadSegmentSomewhere(wal::Archive& archive, const RestorePlan& plan,
@@ -68,70 +66,77 @@ base::Bytes ReadSegmentSomewhere(wal::Archive& archive, const RestorePlan& plan,
 
 }  // namespace
 
-WrittenFile RecoveryFiles::Write(std::string_view path, base::ByteView contents,
-                                 std::uint32_t mode) {
-  const base::Path place = plan_.to / path;
-  AtDestination([&] {
-    base::WriteFileDurably(place, contents);
-    SetOwnerAndMode(place, owner_, mode);
-  });
-  return {.path = std::string(path),
-          .size = contents.size(),
-          .modified = plan_.facts.stop_time,
-          .crc32c = pg::Crc32cOf(contents)};
+void EndWalAt(pg::Lsn stop, std::string_view name, base::Bytes& segment) {
+  const auto size = pg::SegmentSize::FromBytes(static_cast<std::uint32_t>(segment.size()));
+  const auto parsed = pg::ParseWalFileName(name, size);
+  if (!parsed) return;
+  const pg::Lsn start = pg::SegmentStart(parsed->segment, size);
+  if (stop < start || stop >= pg::SegmentEnd(parsed->segment, size)) return;
+  const auto kept = static_cast<std::ptrdiff_t>(stop.value() - start.value());
+  std::fill(segment.begin() + kept, segment.end(), std::uint8_t{0});
 }
 
 std::vector<WrittenFile> RecoveryFiles::WriteLabels() {
-  std::vector<WrittenFile> written{Write("backup_label", base::AsBytes(plan_.facts.backup_label))};
+  std::vector<WrittenFile> written{
+      out_.Write("backup_label", base::AsBytes(plan_.facts.backup_label), kFileMode)};
   if (!plan_.tablespaces.empty())
-    written.push_back(Write("tablespace_map", base::AsBytes(TablespaceMap(plan_))));
+    written.push_back(out_.Write("tablespace_map", base::AsBytes(TablespaceMap(plan_)), kFileMode));
   return written;
 }
 
-WrittenFile RecoveryFiles::WriteConfig(base::ByteView restored, std::uint32_t mode) {
+WrittenFile RecoveryFiles::WriteConfig(const repo::TreeEntry& entry, base::ByteView restored) {
+  if (plan_.starts_as == StartsAs::kBaseBackup) {
+    return out_.Write(entry.path, base::AsBytes(WithoutPlaces(base::AsText(restored))), entry.mode);
+  }
   const std::string text = fmt::format(
       "{}\n# Added by holdfast restore: otherwise the server would run on {}.\n"
       "data_directory = {}\n",
       base::AsText(restored), plan_.config.other_data_directory, QuoteSetting(plan_.to.native()));
-  return Write(kConfigPath, base::AsBytes(text), mode);
+  return out_.Write(entry.path, base::AsBytes(text), entry.mode);
 }
 
-void RecoveryFiles::WriteSettings() {
-  const base::Bytes existing =
-      base::ReadFileIfExists(plan_.to / "postgresql.auto.conf").value_or(base::Bytes{});
-  const std::string settings = AutoConf(
-      base::AsText(existing), {.target = plan_.target,
-                               .timeline = plan_.target_timeline,
-                               .gap = plan_.gap,
-                               .fetch_command = options_.fetch_command,
-                               .version = VersionOf(plan_),
-                               .replaces_source = options_.replaces_source,
-                               .in_place_tablespaces = std::ranges::any_of(
-                                   plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
-                               .overrides = plan_.config.overrides});
-  Write("postgresql.auto.conf", base::AsBytes(settings));
-  Write("recovery.signal", {});
+void RecoveryFiles::WriteSettings(base::ByteView restored) {
+  const std::string_view existing = base::AsText(restored);
+  if (plan_.starts_as == StartsAs::kBaseBackup) {
+    out_.Write(kAutoConfPath, base::AsBytes(ExportedAutoConf(existing, plan_.config.overrides)),
+               kFileMode);
+    return;
+  }
+  const std::string settings =
+      AutoConf(existing, {.target = plan_.target,
+                          .timeline = plan_.target_timeline,
+                          .gap = plan_.gap,
+                          .fetch_command = options_.fetch_command,
+                          .version = VersionOf(plan_),
+                          .replaces_source = options_.replaces_source,
+                          .in_place_tablespaces = std::ranges::any_of(
+                              plan_.facts.tablespaces, &catalog::TablespaceFacts::in_place),
+                          .overrides = plan_.config.overrides});
+  out_.Write(kAutoConfPath, base::AsBytes(settings), kFileMode);
+  out_.Write("recovery.signal", {}, kFileMode);
 }
 
 void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop_token& stop) {
-  wal::Archive archive(repository, options_.source);
+  wal::Archive archive(repository, plan_.backup.id.source);
+  const bool alone = plan_.starts_as == StartsAs::kBaseBackup;
   for (const std::string& name :
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    Write("pg_wal/" + name, ReadSegmentSomewhere(archive, plan_, name));
+    base::Bytes segment = ReadSegmentSomewhere(archive, plan_, name);
+    if (alone) EndWalAt(plan_.facts.stop_lsn, name, segment);
+    out_.Write("pg_wal/" + name, segment, kFileMode);
   }
+  if (alone && plan_.facts.timeline != pg::TimelineId(1)) WriteHistory(archive);
 }
 
-void RecoveryFiles::WriteControlFile(base::ByteView contents, std::uint32_t mode) {
-  constexpr std::string_view kFresh = "global/pg_control.new";
-  Write(kFresh, contents, mode);
-  const base::Path from = plan_.to / kFresh;
-  const base::Path place = plan_.to / kControlPath;
-  if (std::rename(from.c_str(), place.c_str()) != 0) {
-    throw base::SystemError(errno, fmt::format("cannot rename a file to {}", place.native()));
+void RecoveryFiles::WriteHistory(wal::Archive& archive) {
+  const std::string name = pg::FormatHistoryName(plan_.facts.timeline);
+  const std::optional<base::Bytes> history = archive.Get(plan_.facts.system, name);
+  if (!history) {
+    throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{} is not in the archive", name));
   }
-  base::SyncDirectory(place.parent_path());
+  out_.Write("pg_wal/" + name, *history, kFileMode);
 }
 
 }  // namespace holdfast::restore

@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "base/time_text.h"
+#include "restore/portable_config.h"
 
 namespace holdfast::restore {
 
 namespace {
 
 constexpr std::string_view kHeading = "# Added by holdfast restore";
-constexpr std::string_view kInPlace = "allow_in_place_tablespaces";
+constexpr std::string_view kExportHeading = "# Added by holdfast export";
 
 using Setting = std::pair<std::string, std::string>;
 
@@ -44,16 +45,6 @@ std::vector<Setting> Seclusion() {
 
 // Nothing of the source's own orders stays in this file; without archive_mode others do nothing.
 constexpr std::array<std::string_view, 2> kArchiving = {"archive_command", "archive_library"};
-
-std::string NameIn(std::string_view line) {
-  const auto begin = line.find_first_not_of(" \t");
-  if (begin == std::string_view::npos || line[begin] == '#') return {};
-  const auto end = line.find_first_of(" \t=", begin);
-  std::string name(line.substr(begin, end == std::string_view::npos ? end : end - begin));
-  std::ranges::transform(name, name.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name;
-}
 
 struct TargetSetting {
   Setting operator()(const LatestTarget&) const { return {}; }
@@ -125,7 +116,7 @@ std::vector<Setting> Recovery(const RecoverySettings& settings) {
   all.emplace_back("restore_command", RestoreCommand(settings));
   // Otherwise a server that is to pause shuts down.
   if (options.action == TargetAction::kPause) all.emplace_back("hot_standby", "on");
-  if (settings.in_place_tablespaces) all.emplace_back(kInPlace, "on");
+  if (settings.in_place_tablespaces) all.emplace_back(kInPlaceSetting, "on");
   all.insert(all.end(), settings.overrides.begin(), settings.overrides.end());
   return all;
 }
@@ -135,7 +126,31 @@ void Append(std::string& text, const std::vector<Setting>& settings) {
     text += fmt::format("{} = {}\n", name, QuoteSetting(value));
 }
 
+// Every line but those of a setting in `replaced`, and those that a restore or export added about
+// itself.
+std::string Kept(std::string_view existing, const std::set<std::string>& replaced) {
+  std::string text;
+  while (!existing.empty()) {
+    const auto end = existing.find('\n');
+    const std::string_view line = existing.substr(0, end);
+    const bool ours = line.starts_with(kHeading) || line.starts_with(kExportHeading);
+    if (!ours && !replaced.contains(SettingNameIn(line))) text.append(line).append("\n");
+    existing.remove_prefix(end == std::string_view::npos ? existing.size() : end + 1);
+  }
+  return text;
+}
+
 }  // namespace
+
+std::string SettingNameIn(std::string_view line) {
+  const auto begin = line.find_first_not_of(" \t");
+  if (begin == std::string_view::npos || line[begin] == '#') return {};
+  const auto end = line.find_first_of(" \t=", begin);
+  std::string name(line.substr(begin, end == std::string_view::npos ? end : end - begin));
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
 
 std::string QuoteSetting(std::string_view value) {
   std::string quoted = "'";
@@ -159,19 +174,25 @@ std::string AutoConf(std::string_view existing, const RecoverySettings& settings
   for (const auto& [name, value] : secluding) replaced.insert(name);
   if (!settings.replaces_source) replaced.insert(kArchiving.begin(), kArchiving.end());
 
-  std::string text;
-  while (!existing.empty()) {
-    const auto end = existing.find('\n');
-    const std::string_view line = existing.substr(0, end);
-    if (!line.starts_with(kHeading) && !replaced.contains(NameIn(line)))
-      text.append(line).append("\n");
-    existing.remove_prefix(end == std::string_view::npos ? existing.size() : end + 1);
-  }
+  std::string text = Kept(existing, replaced);
   text += fmt::format("{}: what is empty here is unset, whatever other files say.\n", kHeading);
   Append(text, recovery);
   if (!secluding.empty())
     text += fmt::format("{}: this copy leaves the source and its standbys alone.\n", kHeading);
   Append(text, secluding);
+  return text;
+}
+
+std::string ExportedAutoConf(std::string_view existing,
+                             const std::map<std::string, std::string>& added) {
+  std::vector<Setting> settings = Seclusion();
+  settings.insert(settings.end(), added.begin(), added.end());
+  std::set<std::string> replaced(kArchiving.begin(), kArchiving.end());
+  replaced.insert(kPlaces.begin(), kPlaces.end());
+  for (const auto& [name, value] : settings) replaced.insert(name);
+  std::string text = Kept(existing, replaced);
+  text += fmt::format("{}: this copy leaves the source and its standbys alone.\n", kExportHeading);
+  Append(text, settings);
   return text;
 }
 

@@ -33,6 +33,17 @@ struct RecoverySettings {
 // to its own result gives the same text.
 std::string AutoConf(std::string_view existing, const RecoverySettings& settings);
 
+// The same for an exported copy, which recovers without any of that: the settings that keep it from
+// disturbing others, and `added`. Without what named places of the source (kPlaces).
+std::string ExportedAutoConf(std::string_view existing,
+                             const std::map<std::string, std::string>& added);
+
+// Without its setting recovery ends in a panic at the first directory in pg_tblspc.
+inline constexpr std::string_view kInPlaceSetting = "allow_in_place_tablespaces";
+
+// The lower-case name of the setting that a line of a configuration file gives; empty for none.
+std::string SettingNameIn(std::string_view line);
+
 // A value for a PostgreSQL configuration file: in single quotes, escaped as it wants.
 std::string QuoteSetting(std::string_view value);
 

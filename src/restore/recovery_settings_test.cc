@@ -169,5 +169,18 @@ TEST(AutoConf, LetsACopyArchiveOnlyWhenItReplacesTheSource) {
   EXPECT_THAT(AutoConf("archive_mode = 'on'\n", settings), HasSubstr("archive_mode = 'on'\n"));
 }
 
+TEST(ExportedAutoConf, LeavesOthersAloneAndOrdersNoRecovery) {
+  const std::string text = ExportedAutoConf(
+      "work_mem = '8MB'\narchive_mode = on\narchive_command = 'cp'\nhba_file = '/old'\n",
+      {{std::string(kInPlaceSetting), "on"}});
+  EXPECT_THAT(text, HasSubstr("work_mem = '8MB'\n"));
+  EXPECT_THAT(text, HasSubstr("archive_mode = 'off'\n"));
+  EXPECT_THAT(text, HasSubstr("synchronous_standby_names = ''\n"));
+  EXPECT_THAT(text, HasSubstr("allow_in_place_tablespaces = 'on'\n"));
+  for (const char* gone : {"archive_command", "hba_file", "restore_command", "recovery_target"})
+    EXPECT_THAT(text, Not(HasSubstr(gone)));
+  EXPECT_EQ(ExportedAutoConf(text, {{std::string(kInPlaceSetting), "on"}}), text);
+}
+
 }  // namespace
 }  // namespace holdfast::restore

@@ -49,8 +49,15 @@ struct RestoreOptions {
   std::vector<OtherPlace> others;
 };
 
+// What is written does when a server is started on it.
+enum class StartsAs {
+  kRecovery,    // it recovers to the target, with WAL from the repository
+  kBaseBackup,  // it recovers to the backup's end, with the WAL beside it: an export
+};
+
 // Everything a restore will do, decided and checked before a byte is written.
 struct RestorePlan {
+  StartsAs starts_as = StartsAs::kRecovery;
   repo::Snapshot backup;
   catalog::ClusterFacts facts;
   wal::Lineage lineage;  // up to the target timeline

@@ -33,6 +33,7 @@ def refuse_what_reads(host):
     before = names(host)
     target = host.workplace.path / "nothing"
     refused(host, "restore", "shop", "--to", target, code=2, says="restoring needs a key that opens everything")
+    refused(host, "export", "shop/latest", "--to", target, code=2, says="exporting needs a key that opens everything")
     refused(host, "verify", "shop", code=2, says="verifying data needs a key")
     refused(host, "verify", "shop", "--level", "data", code=2, says="verifying data needs a key")
     refused(host, "forget", "shop/latest", code=2, says="forgetting needs a key")

@@ -7,6 +7,7 @@ import re
 import shutil
 
 import pytest
+from harness.disks import small_disk
 from harness.postgres import OFFICIAL_IMAGE, PASSWORD
 from harness.process import descendants_of, eventually, run
 from harness.scene import make_scene, segments_in
@@ -22,17 +23,6 @@ def scene(workplace, holdfast, postgres):
 
 def refused(scene, *arguments, **options):
     return refusal(scene, *arguments, secrets=(PASSWORD, SECRET), **options)
-
-
-def small_disk(workplace, name, size):
-    """A file system of its own of so many bytes; making one takes root's rights."""
-    folder = workplace.folder(name)
-    become_root = () if os.geteuid() == 0 else ("sudo", "-n")
-    owner = folder.stat()
-    run(*become_root, "mount", "-t", "tmpfs", "-o", f"size={size},mode=700,uid={owner.st_uid},gid={owner.st_gid}",
-        "tmpfs", folder, user="root" if os.geteuid() == 0 else None)
-    workplace.at_end(lambda: run(*become_root, "umount", "-l", folder, user="root" if os.geteuid() == 0 else None))
-    return folder
 
 
 def env_connection(server, **more):
@@ -131,7 +121,7 @@ def test_a_full_spool_makes_the_server_wait_and_loses_nothing(workplace, holdfas
 def test_a_restore_that_does_not_fit_is_refused_before_anything_is_written(workplace, scene):
     scene.backup()
     disk = small_disk(workplace, "target", 4 << 20)
-    error = refused(scene, "restore", "shop", "--to", disk, code=5, says="the restore needs")
+    error = refused(scene, "restore", "shop", "--to", disk, code=5, says="are needed")
     assert "nothing was written" in error
     assert list(disk.iterdir()) == []
 

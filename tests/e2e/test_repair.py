@@ -115,14 +115,14 @@ def test_a_copy_makes_every_backup_whole_again(make, postgres_on):
 
     before = everything(scene)
     dry = repair(scene, "--dry-run", "--level", "packs", code=6)
-    assert dry["brought_back"][0]["backups"] == [first, second]
+    assert set(dry["brought_back"][0]["backups"]) == {first, second}
     assert everything(scene) == before
     done = repair(scene, "--level", "packs")
     (brought,) = done["brought_back"]
-    assert brought["backups"] == [first, second] and brought["from"] == "offsite"
+    assert set(brought["backups"]) == {first, second} and brought["from"] == "offsite"
     assert brought["wal_replaced"] == [str(segment.relative_to(scene.repository))] and brought["wal_files"] == 1
     assert done["left"] == [] and done["flaws"] == [] and done["next_backup"] == []
-    assert scene.backups() == [first, second]
+    assert set(scene.backups()) == {first, second}
     assert whole_for_all(scene)
     assert word(postgres_on, scene, first) == "first"
     assert repair(scene)["damages"] == []

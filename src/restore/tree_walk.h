@@ -1,0 +1,51 @@
+// One walk through a backup's tree, for whoever makes a cluster of it: a directory or an archive.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pg/lsn.h"
+#include "repo/frame_reader.h"
+#include "repo/tree.h"
+
+namespace holdfast::restore {
+
+inline constexpr std::string_view kConfigPath = "postgresql.conf";
+inline constexpr std::string_view kAutoConfPath = "postgresql.auto.conf";
+
+// Where the tablespace lies to which a path below pg_tblspc belongs.
+std::optional<pg::Oid> TablespaceOf(std::string_view path);
+
+class TreeSink {
+ public:
+  virtual ~TreeSink() = default;
+  // The data directory itself has the empty path.
+  virtual void AddDirectory(const repo::TreeEntry& directory) = 0;
+  // A link to a tablespace outside the data directory; what it holds follows, below its path.
+  virtual void AddTablespace(const repo::TreeEntry& link, pg::Oid oid) = 0;
+  // False ends the walk.
+  virtual bool AddFile(repo::TreeEntry file) = 0;
+};
+
+// What is not written as it is, or not yet.
+struct SetAside {
+  std::optional<repo::TreeEntry> control;    // last of all
+  std::optional<repo::TreeEntry> auto_conf;  // absent: the cluster had none
+  std::vector<repo::TreeEntry> changed;      // those asked for
+  std::vector<std::string> warnings;         // a linked pg_wal becomes a directory
+
+  // Error(kCorrupt) when the backup has none.
+  const repo::TreeEntry& Control() const;
+};
+
+// In the order of the tree. Ends early when asked to stop. `changed`: paths of files that somebody
+// else writes.
+SetAside WalkTree(repo::FrameReader& frames, const repo::TreeRoot& root,
+                  const std::set<std::string>& changed, TreeSink& sink,
+                  const std::stop_token& stop);
+
+}  // namespace holdfast::restore
