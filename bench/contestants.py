@@ -59,13 +59,17 @@ class HoldfastLocal(Contestant):
     name = "holdfast (local)"
     local = True
 
+    def repository(self):
+        """Where its repository is, for the configuration."""
+        return f'url = "file://{self.folder}/repository"'
+
     def reset(self):
         super().reset()
         directory = f'data_directory = "{self.server.data}"' if self.local else ""
         self.config = self.workplace.write(f"{type(self).__name__}.toml", f"""
 state_directory = "{self.folder}/state"
 [repository.main]
-url = "file://{self.folder}/repository"
+{self.repository()}
 key_file = "{self.folder}/main.key"
 [source.shop]
 connection = "{self.server.conninfo()}"
@@ -120,6 +124,10 @@ class PgBackRest(Contestant):
     """Debian's, with what holdfast does too: zstd at level 1, encryption, two processes."""
     name = "pgbackrest"
 
+    def repository(self):
+        """Where its repository is, for the configuration."""
+        return f"repo1-path={self.folder}/repository"
+
     def reset(self):
         super().reset()
         for name in ("repository", "log", "lock", "spool"):
@@ -127,7 +135,7 @@ class PgBackRest(Contestant):
             shutil.chown(self.folder / name, "postgres", "postgres")
         self.config = self.workplace.write("pgbackrest.conf", f"""
 [global]
-repo1-path={self.folder}/repository
+{self.repository()}
 repo1-cipher-type=aes-256-cbc
 repo1-cipher-pass=benchmark
 log-path={self.folder}/log
