@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "repo/content_store.h"
-#include "repo/lease.h"
 #include "restore/destination.h"
 #include "restore/pack_presence.h"
+#include "restore/pin_backup.h"
 
 namespace holdfast::restore {
 
@@ -41,25 +41,13 @@ repo::Snapshot SameBackup(const repo::Repository& repository, const repo::Snapsh
               fmt::format("its backup {} is another one", wanted.id.ToString()));
 }
 
-// A copy that cannot be written to must still help.
-std::unique_ptr<repo::Lease> Pin(const repo::Repository& repository, const repo::Snapshot& backup) {
-  try {
-    return std::make_unique<repo::Lease>(
-        repository,
-        repo::LeaseDraft{.kind = "restore", .pins = {backup.id}, .log = backup.facts.log});
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kDenied && error.kind() != ErrorKind::kUnavailable) throw;
-    return nullptr;
-  }
-}
-
 // A repository that has the backup too.
 class Opened {
  public:
-  Opened(const OtherPlace& place, const repo::Snapshot& wanted)
+  Opened(const OtherPlace& place, const repo::Snapshot& wanted, base::Reporter& report)
       : repository_(place.open()),
         backup_(SameBackup(repository_, wanted)),
-        lease_(Pin(repository_, backup_)),
+        lease_(PinBackup(repository_, backup_, report)),
         packs_(LookForPacks(repository_, backup_.id)),
         archive_(repository_, wanted.id.source),
         frames_(repository_),
@@ -113,12 +101,13 @@ class OtherCopies::Copy {
     if (broken_) throw Error(*broken_);
     if (opened_) return *opened_;
     try {
-      opened_ = std::make_unique<Opened>(place_, backup);
+      opened_ = std::make_unique<Opened>(place_, backup, report_);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
-      broken_ = error;
+      // Whatever it is: this one is of no help, and another may be.
+      broken_ = Error(ErrorKind::kNotFound, error.message(), error.hints());
       report_.Warn(Trouble());
-      throw;
+      throw Error(*broken_);
     }
     return *opened_;
   }

@@ -109,6 +109,18 @@ TEST_F(OtherCopiesTest, TakesNothingFromAnotherBackupOfTheSameName) {
   EXPECT_THAT(others.Warnings(), Contains(HasSubstr("the copy in strange is of no help")));
 }
 
+TEST_F(OtherCopiesTest, TakesNothingFromABackupThatWasForgottenThere) {
+  const repo::TreeEntry entry = EntryOf("PG_VERSION");
+  (void)copy.memory->Put(repo::TombstoneObject(kBackup), base::AsBytes("{}"));
+  OtherCopies others(backup, {PlaceOf("far", copy)}, report);
+  try {
+    others.ReadInstead(Error(ErrorKind::kCorrupt, "it is gone"), entry, [](const PieceSource&) {});
+    FAIL() << "it was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "it is gone");
+  }
+}
+
 TEST_F(OtherCopiesTest, AFailureOfTheDestinationIsFinal) {
   const repo::TreeEntry entry = EntryOf("PG_VERSION");
   OtherCopies others(backup, {PlaceOf("far", copy)}, report);
