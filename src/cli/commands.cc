@@ -4,13 +4,14 @@ namespace holdfast::cli {
 
 std::vector<Command> Commands() {
   return {
-      InitCommand(),     CheckCommand(),     BackupCommand(),      RestoreCommand(),
-      ExportCommand(),   UsageCommand(),     RepairCommand(),      VerifyCommand(),
-      ListCommand(),     ShowCommand(),      PinCommand(),         UnpinCommand(),
-      ForgetCommand(),   PruneCommand(),     CopyCommand(),        StatusCommand(),
-      WalPushCommand(),  WalFetchCommand(),  WalPrefetchCommand(), WalStreamCommand(),
-      WalFlushCommand(), WalStatusCommand(), ConfigShowCommand(),  ConfigCheckCommand(),
-      KeyAddCommand(),   KeyListCommand(),   KeyRemoveCommand(),   KeyKitCommand(),
+      InitCommand(),        CheckCommand(),    BackupCommand(),      RestoreCommand(),
+      ExportCommand(),      UsageCommand(),    RepairCommand(),      VerifyCommand(),
+      ListCommand(),        ShowCommand(),     PinCommand(),         UnpinCommand(),
+      ForgetCommand(),      PruneCommand(),    CopyCommand(),        StatusCommand(),
+      WalPushCommand(),     WalFetchCommand(), WalPrefetchCommand(), WalForwardCommand(),
+      WalStreamCommand(),   WalFlushCommand(), WalStatusCommand(),   ConfigShowCommand(),
+      ConfigCheckCommand(), KeyAddCommand(),   KeyListCommand(),     KeyRemoveCommand(),
+      KeyKitCommand(),
   };
 }
 

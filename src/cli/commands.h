@@ -32,6 +32,7 @@ Command StatusCommand();
 Command WalPushCommand();
 Command WalFetchCommand();
 Command WalPrefetchCommand();
+Command WalForwardCommand();
 Command WalStreamCommand();
 Command WalFlushCommand();
 Command WalStatusCommand();

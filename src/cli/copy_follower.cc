@@ -2,20 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
-#include "cli/open_repository.h"
 
 namespace holdfast::cli {
 
 CopyFollower::CopyFollower(Session& session, const config::Repository& settings,
                            const repo::Repository& from, const config::Source& source)
-    : session_(session), from_(from), source_(source) {
+    : session_(session), source_(source) {
   for (const config::Copy& copy : source.copies) {
     const config::Repository& to = session.config().RepositoryNamed(copy.repository);
-    targets_.push_back({.request = {.from = &settings, .to = &to, .source = source.name}});
+    targets_.push_back({.forward = LogForward(
+                            session, from, {.from = &settings, .to = &to, .source = source.name})});
   }
   for (Target& target : targets_) {
     target.thread =
@@ -37,8 +38,9 @@ void CopyFollower::Run(Target& target, const std::stop_token& stop) {
     const std::uint64_t stored = stored_;
     if (copied == stored) continue;
     try {
-      CopyOnce(target, stop);
-      if (target.problem.empty() && target.wants) copied = stored;
+      const std::optional<std::string> problem = target.forward.Once(stop);
+      if (problem) Tell(target, *problem);
+      if (problem && problem->empty()) copied = stored;
     } catch (const base::Error& error) {
       if (error.kind() == base::ErrorKind::kCancelled) return;
       Tell(target, error.message());
@@ -48,32 +50,10 @@ void CopyFollower::Run(Target& target, const std::stop_token& stop) {
   } while (session_.clock().Sleep(source_.copy_interval, stop));
 }
 
-void CopyFollower::CopyOnce(Target& target, const std::stop_token& stop) {
-  if (!Prepare(target)) return;
-  base::NullReporter quiet;
-  const replicate::LogCopyResult result = replicate::CopyLog(
-      from_, *target.repository,
-      {.source = source_.name, .wants = target.wants, .after = target.after}, quiet, stop);
-  target.after = result.newest;
-  if (result.failures.empty()) return Tell(target, "");
-  const replicate::CopyFailure& first = result.failures.front();
-  Tell(target, fmt::format("{}: {}", first.what, first.error.message()));
-}
-
-bool CopyFollower::Prepare(Target& target) {
-  if (!target.repository) target.repository = OpenRepository(session_, *target.request.to);
-  if (target.wants) return true;
-  replicate::CopyPlan plan = replicate::PlanCopy(from_, *target.repository, source_.name, {});
-  plan.backups.clear();  // they bring the WAL they need themselves
-  if (plan.of_target.empty()) return false;
-  target.wants = SegmentsFor(session_, from_, target.request, plan);
-  return true;
-}
-
 // Only what is new: the same trouble comes back at every attempt.
 void CopyFollower::Tell(Target& target, std::string problem) {
   if (problem == target.problem) return;
-  const std::string& name = target.request.to->name;
+  const std::string& name = target.forward.request().to->name;
   if (problem.empty()) {
     session_.reporter().Note(fmt::format("WAL goes to the copy in {} again", name));
   } else {

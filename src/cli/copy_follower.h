@@ -4,14 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 
-#include "cli/copy_source.h"
+#include "cli/log_forward.h"
 #include "cli/session.h"
-#include "replicate/log_copy.h"
 #include "repo/repository.h"
 #include "wal/stream.h"
 
@@ -32,22 +30,15 @@ class CopyFollower {
 
  private:
   struct Target {
-    CopyRequest request;
-    std::optional<repo::Repository> repository{};
-    replicate::WantsSegment wants{};
-    replicate::SegmentNames after{};
+    LogForward forward;
     std::string problem{};  // that was told
     std::jthread thread{};
   };
 
   void Run(Target& target, const std::stop_token& stop);
-  void CopyOnce(Target& target, const std::stop_token& stop);
-  // False where the target has no backup.
-  bool Prepare(Target& target);
   void Tell(Target& target, std::string problem);
 
   Session& session_;
-  const repo::Repository& from_;
   const config::Source& source_;
   std::atomic<std::uint64_t> stored_{0};  // changes with every position that was stored
   std::list<Target> targets_;

@@ -6,6 +6,7 @@
 
 #include "cli/cluster_of_source.h"
 #include "cli/commands.h"
+#include "cli/forward_pushed.h"
 #include "cli/open_repository.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
@@ -66,6 +67,7 @@ int Push(Session& session, const Options& options) {
   const Target target = ChooseTarget(session, options, system);
   wal::Archive archive(target.repository, target.source);
   const wal::ArchiveOutcome outcome = wal::Push(archive, path, system);
+  StartForwarding(session, target.source);
   if (session.json())
     session.PrintJson({{"source", target.source},
                        {"file", path.filename().string()},

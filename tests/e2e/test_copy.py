@@ -203,12 +203,14 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     assert not source["three_two_one"]["holds"] and not source["three_two_one"]["elsewhere"]
     assert there["wal_missing"] is None
 
-    # A hole in the copy's WAL is told, and filled.
+    # What is pushed goes to the copy at once. A hole there is told, and filled.
     ends = []
     for number in (8, 9):
         server.execute(f"UPDATE ledger SET round = {number} WHERE i > 19900")
         ends.append(archive_all(scene))
-    scene.program.run("copy")
+    for end in ends:
+        eventually(lambda: any(path.name.startswith(end) for path in segments_in(offsite(scene))),  # noqa: B023
+                   f"{end} to be in the copy")
     (lost,) = (path for path in segments_in(offsite(scene)) if path.name.startswith(ends[0]))
     lost.unlink()
     (source,) = scene.program.json("status", code=1)["sources"]
