@@ -133,12 +133,6 @@ class Copying {
 
 }  // namespace
 
-bool SayTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b) {
-  return a.kind == b.kind && a.started == b.started && a.finished == b.finished && a.log == b.log &&
-         a.tree.entry_count == b.tree.entry_count && a.tree.total_size == b.tree.total_size &&
-         a.labels == b.labels && a.attributes == b.attributes;
-}
-
 CopiedBackup CopyBackup(const BackupCopyContext& context, const repo::Snapshot& backup,
                         const std::optional<SharedBackup>& shared, const std::stop_token& stop) {
   return Copying(context, backup, shared).Run(stop);

@@ -29,9 +29,6 @@ struct CopiedBackup {
   std::uint64_t bytes_stored = 0;
 };
 
-// All that a backup says about itself. Where it lies, and after which one, differs.
-bool SayTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b);
-
 // The same id, facts and pins. Nothing is published unless all of it arrived. Error(kCorrupt) names
 // what is damaged at the origin.
 CopiedBackup CopyBackup(const BackupCopyContext& context, const repo::Snapshot& backup,

@@ -12,6 +12,7 @@
 #include "base/workers.h"
 #include "replicate/backup_copy.h"
 #include "repo/lease.h"
+#include "repo/same_backup.h"
 
 namespace holdfast::replicate {
 
@@ -62,7 +63,7 @@ class Planning {
     const repo::BackupId id = backup.id;
     const bool meant = IsMeant(only, id);
     if (const auto same = theirs_.find(id); same != theirs_.end()) {
-      if (SayTheSame(backup.facts, same->second->facts)) {
+      if (repo::SayTheSame(backup.facts, same->second->facts)) {
         plan_.there.push_back(std::move(backup));
       } else if (meant) {
         Refuse(id, "another backup is called so in the target repository");

@@ -13,6 +13,7 @@
 #include "replicate/backup_copy.h"
 #include "repo/lease.h"
 #include "repo/pin.h"
+#include "repo/same_backup.h"
 #include "wal/archive.h"
 #include "wal/archive_check.h"
 
@@ -115,7 +116,7 @@ class Healing {
     std::optional<SharedBackup> best;
     for (const auto& [id, other] : ours_) {
       const auto same = theirs_.find(id);
-      if (same == theirs_.end() || !SayTheSame(other.facts, same->second.facts)) continue;
+      if (same == theirs_.end() || !repo::SayTheSame(other.facts, same->second.facts)) continue;
       if (!best || id < backup.id) best = SharedBackup{.from = other, .to = same->second};
     }
     return best;
@@ -134,7 +135,7 @@ class Healing {
 
   void HealOne(const repo::Snapshot& backup, const std::stop_token& stop) {
     const auto theirs = theirs_.find(backup.id);
-    if (theirs != theirs_.end() && !SayTheSame(backup.facts, theirs->second.facts)) {
+    if (theirs != theirs_.end() && !repo::SayTheSame(backup.facts, theirs->second.facts)) {
       throw Error(ErrorKind::kConflict, "another backup is called so in the copy");
     }
     const std::optional<repo::ReplacedRecord> record = RecordOf(backup);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "repo/content_store.h"
+#include "repo/same_backup.h"
 #include "restore/destination.h"
 #include "restore/pack_presence.h"
 #include "restore/pin_backup.h"
@@ -18,25 +19,14 @@ using base::ErrorKind;
 
 namespace {
 
-bool SaysTheSame(const repo::SnapshotDraft& a, const repo::SnapshotDraft& b) {
-  return a.kind == b.kind && a.started == b.started && a.finished == b.finished && a.log == b.log &&
-         a.tree.entry_count == b.tree.entry_count && a.tree.total_size == b.tree.total_size &&
-         a.attributes == b.attributes;
-}
-
-std::size_t PartCount(const repo::Content& content) {
-  const auto* paged = std::get_if<repo::PagedContent>(&content);
-  return paged == nullptr ? 0 : paged->parts.size();
-}
-
 bool IsSameFile(const repo::TreeEntry& a, const repo::TreeEntry& b) {
   return a.type == b.type && a.size == b.size && a.mode == b.mode && a.modified == b.modified &&
-         a.content.index() == b.content.index() && PartCount(a.content) == PartCount(b.content);
+         a.content.index() == b.content.index() && PartCount(a) == PartCount(b);
 }
 
 repo::Snapshot SameBackup(const repo::Repository& repository, const repo::Snapshot& wanted) {
   repo::Snapshot found = repo::ReadSnapshot(repository, wanted.id);
-  if (SaysTheSame(found.facts, wanted.facts)) return found;
+  if (repo::SayTheSame(found.facts, wanted.facts)) return found;
   throw Error(ErrorKind::kCorrupt,
               fmt::format("its backup {} is another one", wanted.id.ToString()));
 }
