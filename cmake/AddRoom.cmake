@@ -83,7 +83,8 @@ function(add_room name)
     endforeach()
     # One ctest per room: starting hundreds of processes costs more than the tests do.
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit
+      ENVIRONMENT LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks.supp:print_suppressions=0)
     add_dependencies(unit_tests ${name}_test)
     if(ROOM_THREADED)
       set_property(TEST ${name} APPEND PROPERTY LABELS threaded)
