@@ -213,6 +213,6 @@ def test_bad_input_is_refused_with_a_sentence_and_a_hint(scene):
     assert scene.backups() == [first, last]
     assert scene.place.names("prune/") == []
     for rules, says in (("last = 0", "keeps nothing"), ("days = -1", "days"), ("within = \"soon\"", "not a duration"),
-                        ("wal_days = 0", "wal_days"), ("fulls = 3", "unknown key")):
+                        ("wal_days = 0", "wal_days"), ("full = 3", "unknown key")):
         configure(scene, rules)
         assert "source.shop.retention" in refused(scene, "forget", "--policy", code=2, says=says, hint=False)
