@@ -136,13 +136,14 @@ Client::Client(ClientOptions options) : options_(std::move(options)) { SetUpLibr
 Client::~Client() = default;
 
 std::unique_ptr<Client::Connection> Client::Acquire() {
-  auto idle = idle_.With([](Connections& connections) -> std::unique_ptr<Connection> {
-    if (connections.empty()) return nullptr;
-    auto last = std::move(connections.back());
+  std::unique_ptr<Connection> connection;
+  idle_.With([&](Connections& connections) {
+    if (connections.empty()) return;
+    connection = std::move(connections.back());
     connections.pop_back();
-    return last;
   });
-  return idle ? std::move(idle) : std::make_unique<Connection>();
+  if (!connection) connection = std::make_unique<Connection>();
+  return connection;
 }
 
 Response Client::Send(const Request& request) {
