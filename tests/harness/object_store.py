@@ -63,9 +63,9 @@ class ObjectStores:
             shutil.rmtree(self._own)
 
 
-def new_bucket(access, workplace):
-    """A bucket that goes with the workplace."""
-    bucket = Bucket(access, f"hf-{secrets.token_hex(6)}").create()
+def new_bucket(access, workplace, **options):
+    """A bucket that goes with the workplace; options of Bucket.create."""
+    bucket = Bucket(access, f"hf-{secrets.token_hex(6)}").create(**options)
     workplace.at_end(lambda: remove_bucket(bucket))
     return bucket
 

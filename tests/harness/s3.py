@@ -81,8 +81,10 @@ class Bucket:
     access: Access
     name: str
 
-    def create(self):
-        ask(self.access, "PUT", f"/{self.name}")
+    def create(self, lockable=False):
+        """`lockable`: its objects can be locked; it keeps versions then."""
+        headers = {"x-amz-bucket-object-lock-enabled": "true"} if lockable else {}
+        ask(self.access, "PUT", f"/{self.name}", headers=headers)
         return self
 
     def seen_by(self, access):
@@ -130,6 +132,15 @@ class Bucket:
 
     def remove_version(self, key, version):
         ask(self.access, "DELETE", f"/{self.name}/{key}", query={"versionId": version})
+
+    def locked_until(self, key):
+        """(mode, moment) of an object's lock, or None."""
+        status, _, body = request(self.access, "GET", f"/{self.name}/{key}", query={"retention": ""})
+        if status == 404:
+            return None
+        lock = xml.etree.ElementTree.fromstring(body)
+        until = datetime.datetime.fromisoformat(lock.findtext("{*}RetainUntilDate")[:19] + "+00:00")
+        return lock.findtext("{*}Mode"), until
 
     def permit(self, user, *actions):
         """Lets `user` do `actions` ("s3:GetObject") here, and nothing else."""
