@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests; see README.md."""
 
 import os
+import signal
 
 import pytest
 
@@ -10,6 +11,9 @@ from harness.postgres import ClusterOptions, new_server, server_on
 from harness.program import Holdfast
 from harness.protection import Protection
 from harness.workplace import Workplace
+
+# A shell's background jobs ignore it, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WORKPLACE = pytest.StashKey()
 _SHARED_WORKPLACES = pytest.StashKey()

@@ -97,6 +97,7 @@ def test_a_damaged_page_is_named_and_the_backup_made(protect):
     shop.receive()
     shop.server.execute("CREATE TABLE hurt AS SELECT i, repeat('x', 500) AS text FROM generate_series(1, 200) AS i")
     file = shop.server.value("SELECT pg_relation_filepath('hurt')")
+    shop.wait_until_stored()
     shop.stop_receiving()
     shop.server.stop()
     with open(shop.server.data / file, "r+b") as damaged:
