@@ -41,7 +41,7 @@ std::optional<unsigned> UnitPower(std::string_view unit) {
 
 std::string FormatBytes(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   // 1023.95 would be printed as "1024.0" of the smaller unit.
   while (value >= 1023.95 && unit + 1 < kUnits.size()) {

@@ -315,7 +315,7 @@ std::string FormatDuration(Duration duration) {
   const std::int64_t whole_seconds = milliseconds / 1000;
   if (whole_seconds < 60) return fmt::format("{}.{} s", whole_seconds, milliseconds / 100 % 10);
   if (whole_seconds < 3600) return TwoUnits(whole_seconds, 60, "min", "s");
-  if (whole_seconds < 24 * 3600) return TwoUnits(whole_seconds / 60, 60, "h", "min");
+  if (whole_seconds < std::int64_t{24} * 3600) return TwoUnits(whole_seconds / 60, 60, "h", "min");
   return TwoUnits(whole_seconds / 3600, 24, "d", "h");
 }
 

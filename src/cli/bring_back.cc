@@ -109,7 +109,7 @@ BringBackResult BringBack(Session& session, const repo::Repository& damaged,
   BringBackResult result;
   const std::vector<const config::Repository*> places = OtherPlaces(session, request);
   if (!places.empty() && damaged.access() == repo::KeyAccess::kAddOnly) {
-    result.warnings.push_back(
+    result.warnings.emplace_back(
         "nothing is brought back from copies: that needs a key that opens everything, and the one "
         "in use may only add");
     return result;

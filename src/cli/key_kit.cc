@@ -62,6 +62,7 @@ std::vector<KitSource> SourcesIn(
     }
   }
   std::vector<KitSource> list;
+  list.reserve(sources.size());
   for (auto& [name, source] : sources) list.push_back(std::move(source));
   return list;
 }

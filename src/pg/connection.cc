@@ -11,6 +11,7 @@
 #include "pg/binary_copy.h"
 #include "pg/connect_failure.h"
 #include "pg/conninfo.h"
+#include "pg/digits.h"
 #include "pg/socket_wait.h"
 
 namespace holdfast::pg {
@@ -51,8 +52,9 @@ Handle StartConnecting(const Keywords& keywords) {
 // connect_timeout for each address, as libpq counts it itself when it blocks.
 seconds TimeoutPerAddress(const ConnectOptions& options, const Keywords& keywords) {
   const auto own = keywords.find("connect_timeout");
-  const int value = own != keywords.end() ? std::atoi(own->second.c_str()) : 0;
-  return value > 0 ? seconds(value) : options.connect_timeout;
+  // Zero and less wait for ever, and so are replaced, as what is no number is.
+  const auto value = own != keywords.end() ? ParseDigits<std::uint32_t>(own->second) : std::nullopt;
+  return value && *value > 0 ? seconds(*value) : options.connect_timeout;
 }
 
 [[noreturn]] void FailToConnect(const PGconn* handle, const ConnectOptions& options) {

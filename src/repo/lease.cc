@@ -158,6 +158,7 @@ std::vector<LeaseInfo> ListLeases(storage::Storage& storage) {
     std::map<std::string, LeaseInfo> newest;
     if (!ReadLeases(storage, newest)) continue;
     std::vector<LeaseInfo> leases;
+    leases.reserve(newest.size());
     for (auto& [writer, info] : newest) leases.push_back(std::move(info));
     return leases;
   }

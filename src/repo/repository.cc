@@ -113,7 +113,7 @@ OpenedKey OpenAnyKey(std::vector<FoundKey> keys, const Unlock& unlock) {
     if (!key.object) continue;
     try {
       std::optional<Keyring> ring = OpenKeyObject(*key.object, unlock);
-      if (ring) return {.keyring = std::move(*ring), .id = key.info.id};
+      if (ring) return {.keyring = *ring, .id = key.info.id};
     } catch (const Error& error) {
       // Another key may still open.
       key.problem = error;
@@ -217,7 +217,7 @@ Repository Repository::Create(std::shared_ptr<Storage> storage, base::Clock& clo
     ThrowLostTheRace(*storage, KeyObjectName(key.id));
   }
   return {
-      std::move(storage), clock, {.keyring = std::move(keyring), .key_id = key.id, .features = {}}};
+      std::move(storage), clock, {.keyring = keyring, .key_id = key.id, .features = {}}};
 }
 
 Repository Repository::Open(std::shared_ptr<Storage> storage, base::Clock& clock,
@@ -229,7 +229,7 @@ Repository Repository::Open(std::shared_ptr<Storage> storage, base::Clock& clock
   }
   return {std::move(storage),
           clock,
-          {.keyring = std::move(key.keyring),
+          {.keyring = key.keyring,
            .key_id = std::move(key.id),
            .features = std::move(config.features)}};
 }

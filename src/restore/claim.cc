@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -188,8 +188,8 @@ void CheckTablespaceDirectory(const base::Path& directory, const base::Path& dat
   RequireFreeOrOurs(directory, mark ? mark->token : "");
 }
 
-Claim::Claim(const base::Path& data_directory, const std::map<pg::Oid, base::Path>& tablespaces)
-    : data_directory_(data_directory) {
+Claim::Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces)
+    : data_directory_(std::move(data_directory)) {
   for (const auto& [oid, directory] : tablespaces) tablespaces_.push_back(directory);
   const DestinationState before = CheckDataDirectory(data_directory_);
   for (const base::Path& directory : tablespaces_)

@@ -39,7 +39,7 @@ class Claim {
  public:
   // Makes the directories; empties them first where a restore was interrupted; leaves the marks of
   // the unfinished. Error(kConflict) as above.
-  Claim(const base::Path& data_directory, const std::map<pg::Oid, base::Path>& tablespaces);
+  Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces);
 
   // With the control file in place: takes the marks away.
   void Finish();

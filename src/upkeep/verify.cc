@@ -46,6 +46,7 @@ bool ReadsEveryByte(VerifyLevel level) {
 
 std::vector<repo::BackupId> IdsOf(const std::vector<repo::Snapshot>& backups) {
   std::vector<repo::BackupId> ids;
+  ids.reserve(backups.size());
   for (const repo::Snapshot& backup : backups) ids.push_back(backup.id);
   return ids;
 }

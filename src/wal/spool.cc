@@ -248,7 +248,7 @@ void Spool::Append(pg::TimelineId timeline, pg::Lsn start, base::ByteView bytes)
   while (!bytes.empty()) {
     const pg::SegmentNumber segment = pg::SegmentOfByteAt(start, state_->size());
     const std::uint64_t room = pg::SegmentEnd(segment, state_->size()) - start;
-    const std::size_t count = std::min<std::uint64_t>({bytes.size(), room, kMaxChunkBytes});
+    const auto count = std::min<std::uint64_t>({bytes.size(), room, kMaxChunkBytes});
     state_->AppendPiece({.timeline = timeline, .segment = segment}, start, bytes.first(count));
     start = start + count;
     bytes = bytes.subspan(count);

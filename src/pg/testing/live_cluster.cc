@@ -139,7 +139,7 @@ void LiveCluster::AwaitStop() {
 }
 
 fs::path LiveCluster::MakeFolder(std::string_view name) const {
-  const fs::path folder = root_ / name;
+  fs::path folder = root_ / name;
   fs::create_directories(folder);
   GiveToServer(folder);
   return folder;
@@ -180,6 +180,7 @@ void LiveCluster::Command(const std::vector<std::string>& arguments) const {
   std::vector<std::string> words = arguments;
   words[0] = program;
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   const std::string log = root_ / "commands.log";

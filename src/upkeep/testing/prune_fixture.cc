@@ -92,7 +92,7 @@ void PruneFixture::Forget(const std::string& id, std::string_view contents) {
             storage::PutOutcome::kStored);
 }
 
-PruneResult PruneFixture::Run(PruneOptions options) {
+PruneResult PruneFixture::Run(const PruneOptions& options) {
   return Prune(*test.faulty, options, report, {});
 }
 

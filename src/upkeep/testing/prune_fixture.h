@@ -28,7 +28,7 @@ class PruneFixture : public testing::Test {
   std::vector<int> Segments(std::uint32_t timeline) const;
 
   void Forget(const std::string& id, std::string_view contents = {});
-  PruneResult Run(PruneOptions options = {});
+  PruneResult Run(const PruneOptions& options = {});
   // Lets a day go by before.
   PruneResult RunADayLater(const PruneOptions& options = {});
   base::ErrorKind Refused(const PruneOptions& options = {});
