@@ -207,11 +207,15 @@ bool WalRecordCrcIsRight(base::ByteView bytes) {
 
 bool IsSegmentSwitch(const WalRecordHeader& header) { return IsXlog(header, kXlogSwitch); }
 
-std::optional<base::Time> CommitTime(const WalRecord& record) {
-  if (record.header.resource_manager != ResourceManager::kTransaction) return std::nullopt;
-  const auto kind = static_cast<std::uint8_t>(record.header.info & kTransactionKindMask);
+bool EndsTransaction(const WalRecordHeader& header) {
+  if (header.resource_manager != ResourceManager::kTransaction) return false;
+  const auto kind = static_cast<std::uint8_t>(header.info & kTransactionKindMask);
   constexpr std::array<std::uint8_t, 4> kEnds = {kCommit, kAbort, kCommitPrepared, kAbortPrepared};
-  if (std::ranges::count(kEnds, kind) == 0) return std::nullopt;
+  return std::ranges::count(kEnds, kind) != 0;
+}
+
+std::optional<base::Time> CommitTime(const WalRecord& record) {
+  if (!EndsTransaction(record.header)) return std::nullopt;
   base::ByteReader in(record.main_data, "the commit record");
   return ReadTime(in);
 }

@@ -98,8 +98,10 @@ bool WalRecordCrcIsRight(base::ByteView bytes);
 // The rest of the segment is unused.
 bool IsSegmentSwitch(const WalRecordHeader& header);
 
-// When a transaction ended: commits and aborts, also of prepared ones. What recovery_target_time is
-// compared with.
+// Commits and aborts, also of prepared transactions.
+bool EndsTransaction(const WalRecordHeader& header);
+
+// When a transaction ended. What recovery_target_time is compared with.
 std::optional<base::Time> CommitTime(const WalRecord& record);
 
 struct RestorePoint {

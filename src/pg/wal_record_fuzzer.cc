@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "pg/block_changes.h"
 #include "pg/wal_reader.h"
 
 namespace {
@@ -16,6 +17,7 @@ void Decode(base::ByteView bytes) {
       pg::ReadCheckpointRecord(record);
       pg::ReadAbandonedRecord(record);
       pg::ReadBackupEnd(record);
+      pg::BlockChanges().Note(record, pg::MajorVersion::FromNumber(major));
     } catch (const base::Error&) {
     }
   }
