@@ -41,7 +41,7 @@ TEST_F(LogExpiryTest, RemovesADayAfterCondemningWhatLiesBeforeTheOldestBackup) {
   EXPECT_EQ(RunADayLater().logs[0].removed.objects, 0U);
 }
 
-TEST_F(LogExpiryTest, RemovesTailsAndPartialsWithTheirSegmentsAndNoHistory) {
+TEST_F(LogExpiryTest, RemovesWhatBelongsToSegmentsWithThemAndNoHistory) {
   PutSegments(1, 1, 6);
   PutLogged("shop/1", 1, At(5), At(5));
   const std::string digest(32, 'a');
@@ -50,12 +50,18 @@ TEST_F(LogExpiryTest, RemovesTailsAndPartialsWithTheirSegmentsAndNoHistory) {
           digest,
       {});
   (void)test.memory->Put("wal/shop/7/00000001/000000010000000000000003.partial." + digest, {});
+  for (const int segment : {3, 6}) {
+    (void)test.memory->Put(
+        "wal-summary/shop/7/00000001/00000001000000000000000" + std::to_string(segment), {});
+  }
   (void)test.memory->Put("wal/shop/7/00000002/00000002.history." + digest, {});
   (void)test.memory->Put("wal/shop/7/timeline/00000001-00000001", {});
   (void)test.memory->Put("wal/shop/7/readme", {});
   test.clock.Advance(std::chrono::seconds(1));
   RunTwice();
   EXPECT_THAT(Objects("wal-tail/"), IsEmpty());
+  EXPECT_THAT(Objects("wal-summary/"),
+              ElementsAre("wal-summary/shop/7/00000001/000000010000000000000006"));
   EXPECT_THAT(Segments(1), ElementsAre(5, 6));
   EXPECT_TRUE(IsThere("wal/shop/7/00000002/00000002.history." + digest));
   EXPECT_TRUE(IsThere("wal/shop/7/timeline/00000001-00000001"));

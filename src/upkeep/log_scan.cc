@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kArchive = "wal/";
 constexpr std::string_view kTails = "wal-tail/";
+constexpr std::string_view kSummaries = "wal-summary/";
 
 struct SplitLogName {
   LogPlace place;
@@ -66,7 +67,13 @@ class Scan {
       if (!tail) return scan_.unknown.push_back(object.name);
       seen_[name->place].Add(tail->timeline.value(), tail->segment_name, object.modified);
     });
-    for (const auto& [place, seen] : seen_) scan_.logs[place] = Summarize(seen);
+    storage_.List(kSummaries, {}, [&](const storage::ObjectInfo& object) {
+      const auto name = SplitName(object.name, kSummaries);
+      const auto summary = name ? wal::ParseSummaryObject(name->rest) : std::nullopt;
+      if (!summary) return scan_.unknown.push_back(object.name);
+      seen_[name->place].Add(summary->timeline.value(), summary->segment_name, object.modified);
+    });
+    for (const auto& [place, seen] : seen_) scan_.logs[place] = SumUp(seen);
     return std::move(scan_);
   }
 
@@ -86,7 +93,7 @@ class Scan {
     return true;
   }
 
-  static ScannedLog Summarize(const SeenLog& seen) {
+  static ScannedLog SumUp(const SeenLog& seen) {
     ScannedLog log;
     if (seen.sizes.size() != 1) return log;
     log.segment_size = *seen.sizes.begin();
@@ -135,6 +142,12 @@ void ForEachSegmentObject(storage::Storage& storage, const LogPlace& place, pg::
   storage.List(tails, {}, [&](const storage::ObjectInfo& object) {
     const auto tail = wal::ParseTailObject(std::string_view(object.name).substr(tails.size()));
     if (tail) Visit(object, tail->segment_name, size, visit);
+  });
+  const std::string summaries = wal::SummaryPrefix(place.source, system);
+  storage.List(summaries, {}, [&](const storage::ObjectInfo& object) {
+    const auto summary =
+        wal::ParseSummaryObject(std::string_view(object.name).substr(summaries.size()));
+    if (summary) Visit(object, summary->segment_name, size, visit);
   });
 }
 

@@ -37,7 +37,7 @@ struct LogScan {
 // Memory grows with the logs and their timelines, not with the segments.
 LogScan ScanLogs(storage::Storage& storage);
 
-// What lies in one segment: the segment, its .partial or .backup file, a tail.
+// What lies in one segment: the segment, its .partial or .backup file, a tail, a summary.
 struct SegmentObject {
   std::string name;
   std::uint64_t size = 0;

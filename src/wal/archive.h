@@ -5,6 +5,7 @@
 //   wal/<source>/<system id>/segment-size/<bytes>
 //   wal/<source>/<system id>/timeline/<number>-<timeline>
 //   wal-tail/<source>/<system id>/<timeline>/<segment>.<from>-<to>.<digest>
+//   wal-summary/<source>/<system id>/<timeline>/<segment>
 //
 // The digest is keyed and of the raw content: a repeat has the same name, a fork shows as two
 // names. Nothing depends on put-if-absent.
@@ -25,6 +26,7 @@
 #include "repo/pack.h"
 #include "repo/repository.h"
 #include "wal/object_names.h"
+#include "wal/summaries.h"
 
 namespace holdfast::wal {
 
@@ -67,6 +69,8 @@ class Archive {
   const std::string& source() const { return source_; }
   // False with a key that may only add: Get and GetOpenSegment of WAL are Error(kDenied) then.
   bool reads_content() const { return repository_->keyring().opens_content(); }
+  // What the segments changed, as far as it is on record.
+  Summaries summaries() const { return {*repository_, source_}; }
 
   // Stores a file of the archive: a whole segment, .history, .partial or .backup file. Other names
   // are Error(kUsage). One that is there already is read, and stored anew when it is damaged.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
@@ -11,6 +13,7 @@
 #include "repo/blob.h"
 #include "wal/object_names.h"
 #include "wal/segment_check.h"
+#include "wal/summary.h"
 
 namespace holdfast::wal {
 
@@ -18,6 +21,8 @@ namespace {
 
 constexpr std::string_view kFiles = "wal/";
 constexpr std::string_view kTails = "wal-tail/";
+constexpr std::string_view kSummaries = "wal-summary/";
+constexpr std::array kFolders = {kFiles, kTails, kSummaries};
 constexpr std::string_view kDigestPurpose = "wal";
 
 [[noreturn]] void ThrowCorrupt(std::string why) {
@@ -32,36 +37,46 @@ struct Record {
 struct Parsed {
   std::string source;
   pg::SystemIdentifier system;
-  std::variant<ArchivedFile, Tail, Record> what;
+  std::variant<ArchivedFile, Tail, SummarisedSegment, Record> what;
 };
 
 using What = decltype(Parsed::what);
 
-std::optional<What> ParseRest(std::string_view rest, bool is_tail) {
-  if (is_tail) {
-    if (auto tail = ParseTailObject(rest)) return What(std::move(*tail));
-    return std::nullopt;
-  }
+// The one of kFolders that a name lies in; empty when none.
+std::string_view FolderOf(std::string_view name) {
+  const auto* const folder = std::ranges::find_if(
+      kFolders, [&](std::string_view prefix) { return name.starts_with(prefix); });
+  return folder == kFolders.end() ? std::string_view() : *folder;
+}
+
+template <typename Found>
+std::optional<What> Wrap(std::optional<Found> found) {
+  if (!found) return std::nullopt;
+  return What(std::move(*found));
+}
+
+std::optional<What> ParseRest(std::string_view rest, std::string_view folder) {
+  if (folder == kTails) return Wrap(ParseTailObject(rest));
+  if (folder == kSummaries) return Wrap(ParseSummaryObject(rest));
   if (const auto record = ParseTimelineRecord(rest)) {
     return What(Record{fmt::format("{}\n", record->timeline.value())});
   }
   if (const auto size = ParseSegmentSize(rest)) {
     return What(Record{fmt::format("{}\n", size->bytes())});
   }
-  if (auto file = ParseFileObject(rest)) return What(std::move(*file));
-  return std::nullopt;
+  return Wrap(ParseFileObject(rest));
 }
 
 std::optional<Parsed> Parse(std::string_view name) {
-  const bool is_tail = name.starts_with(kTails);
-  if (!is_tail && !name.starts_with(kFiles)) return std::nullopt;
-  name.remove_prefix(is_tail ? kTails.size() : kFiles.size());
+  const std::string_view folder = FolderOf(name);
+  if (folder.empty()) return std::nullopt;
+  name.remove_prefix(folder.size());
   const std::size_t source_end = name.find('/');
   if (source_end == std::string_view::npos) return std::nullopt;
   const std::size_t system_end = name.find('/', source_end + 1);
   if (system_end == std::string_view::npos) return std::nullopt;
   const auto system = ParseSystemFolder(name.substr(source_end + 1, system_end - source_end - 1));
-  auto what = ParseRest(name.substr(system_end + 1), is_tail);
+  auto what = ParseRest(name.substr(system_end + 1), folder);
   if (!system || !what) return std::nullopt;
   return Parsed{.source = std::string(name.substr(0, source_end)),
                 .system = *system,
@@ -112,6 +127,10 @@ struct ContentCheck {
     }
     CheckSystem(CheckSegmentStart(raw, tail.segment_name), system);
   }
+
+  void operator()(const SummarisedSegment&) const {
+    (void)DecodeSummary(repo::OpenBlob(keyring, object_name, stored));
+  }
 };
 
 template <typename Check>
@@ -127,9 +146,7 @@ std::optional<std::string> ProblemFoundBy(Check&& check) {
 
 }  // namespace
 
-bool IsInWalArchive(std::string_view object_name) {
-  return object_name.starts_with(kFiles) || object_name.starts_with(kTails);
-}
+bool IsInWalArchive(std::string_view object_name) { return !FolderOf(object_name).empty(); }
 
 std::optional<WalObjectName> ParseWalObjectName(std::string_view object_name) {
   std::optional<Parsed> parsed = Parse(object_name);

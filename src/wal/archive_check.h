@@ -19,7 +19,7 @@ struct WalObjectName {
   std::string source;
   pg::SystemIdentifier system;
   // The name without the digest: objects that agree in it are several contents of one file. Empty
-  // for tails and for records, of which there may be many.
+  // for tails and for records, of which there may be many, and for summaries.
   std::string file;
 };
 // Empty when no archive names its objects like this.

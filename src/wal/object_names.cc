@@ -69,6 +69,10 @@ std::string TailPrefix(std::string_view source, pg::SystemIdentifier system) {
   return fmt::format("wal-tail/{}/{}/", source, system.value());
 }
 
+std::string SummaryPrefix(std::string_view source, pg::SystemIdentifier system) {
+  return fmt::format("wal-summary/{}/{}/", source, system.value());
+}
+
 std::string TimelineFolder(pg::TimelineId timeline) {
   return fmt::format("{:08X}/", timeline.value());
 }
@@ -126,6 +130,20 @@ std::optional<Tail> ParseTailObject(std::string_view rest) {
               .start = *start,
               .end = *end,
               .digest = std::string(digest->second)};
+}
+
+std::string SummaryObject(std::string_view summary_prefix, pg::TimelineId timeline,
+                          std::string_view segment_name) {
+  return fmt::format("{}{}{}", summary_prefix, TimelineFolder(timeline), segment_name);
+}
+
+std::optional<SummarisedSegment> ParseSummaryObject(std::string_view rest) {
+  const std::optional<InFolder> place = CutFolder(rest);
+  if (!place || pg::WalFileKindOf(place->name) != pg::WalFileKind::kSegment ||
+      !BelongsTo(place->name, place->timeline)) {
+    return std::nullopt;
+  }
+  return SummarisedSegment{.timeline = place->timeline, .segment_name = std::string(place->name)};
 }
 
 std::string TimelineRecordObject(std::string_view wal_prefix, const TimelineRecord& record) {

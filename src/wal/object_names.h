@@ -17,6 +17,7 @@ using ContentDigest = std::array<std::uint8_t, 16>;
 // All objects of one cluster, with the slash at the end.
 std::string WalPrefix(std::string_view source, pg::SystemIdentifier system);
 std::string TailPrefix(std::string_view source, pg::SystemIdentifier system);
+std::string SummaryPrefix(std::string_view source, pg::SystemIdentifier system);
 // "wal/<source>/": below it, one folder for each system identifier.
 std::string SourcePrefix(std::string_view source);
 
@@ -50,6 +51,16 @@ std::string SegmentTailsPrefix(std::string_view tail_prefix, pg::TimelineId time
                                std::string_view segment_name);
 std::string TailObject(std::string_view tail_prefix, const Tail& tail);
 std::optional<Tail> ParseTailObject(std::string_view rest);
+
+// "<timeline>/<segment>": what the segment changed.
+struct SummarisedSegment {
+  pg::TimelineId timeline;
+  std::string segment_name;
+};
+std::string SummaryObject(std::string_view summary_prefix, pg::TimelineId timeline,
+                          std::string_view segment_name);
+// `rest`: the object's name after SummaryPrefix.
+std::optional<SummarisedSegment> ParseSummaryObject(std::string_view rest);
 
 // "timeline/<number>-<timeline>": the timelines the source was seen on, numbered in order.
 struct TimelineRecord {

@@ -1,6 +1,10 @@
 #include "wal/push.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+
+#include <cstdint>
+#include <utility>
 
 #include "base/error.h"
 #include "pg/control_file.h"
@@ -50,6 +54,24 @@ void RequireExpected(pg::SystemIdentifier found, std::optional<pg::SystemIdentif
        "cluster"});
 }
 
+// For the record that begins in one segment and ends in the next.
+PreviousSegment SegmentBefore(const base::Path& path, const SegmentHeader& header,
+                              std::string_view file_name) {
+  return [=, name = pg::ParseWalFileName(file_name, header.segment_size)](
+             std::uint64_t count) -> std::optional<base::Bytes> {
+    if (!name || name->segment == pg::SegmentNumber(0)) return std::nullopt;
+    const pg::SegmentNumber before(name->segment.value() - 1);
+    const std::uint64_t size = header.segment_size.bytes();
+    const auto file = base::File::OpenIfExists(
+        path.parent_path() / pg::FormatSegmentName(name->timeline, before, header.segment_size),
+        O_RDONLY);
+    if (!file || file->Size() != size || count > size) return std::nullopt;
+    base::Bytes end(count);
+    if (file->ReadAt(size - count, end) != count) return std::nullopt;
+    return end;
+  };
+}
+
 }  // namespace
 
 ArchiveOutcome Push(Archive& archive, const base::Path& path,
@@ -58,10 +80,17 @@ ArchiveOutcome Push(Archive& archive, const base::Path& path,
   const pg::WalFileKind kind = KindOf(file_name, path);
   const base::Bytes contents = base::ReadFile(path);
   const bool segment = kind == pg::WalFileKind::kSegment || kind == pg::WalFileKind::kPartial;
-  const pg::SystemIdentifier system =
-      segment ? CheckSegment(contents, file_name).system : SystemOfCluster(path);
+  const std::optional<SegmentHeader> header =
+      segment ? std::optional(CheckSegment(contents, file_name)) : std::nullopt;
+  const pg::SystemIdentifier system = header ? header->system : SystemOfCluster(path);
   RequireExpected(system, expected, path, archive.source());
-  return archive.Put(system, file_name, contents);
+  const ArchiveOutcome outcome = archive.Put(system, file_name, contents);
+  if (kind == pg::WalFileKind::kSegment && outcome == ArchiveOutcome::kStored) {
+    Summaries summaries = archive.summaries();
+    (void)SummariseInto(summaries, system, file_name, contents,
+                        SegmentBefore(path, *header, file_name));
+  }
+  return outcome;
 }
 
 }  // namespace holdfast::wal

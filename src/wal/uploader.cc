@@ -110,11 +110,27 @@ void Uploader::StoreWhole(const SpooledSegment& segment) {
   if (!archive_->reads_content()) {
     archive_->CheckTails(system(), segment.timeline, segment.start, bytes);
   }
-  (void)archive_->Put(
-      system(), pg::FormatSegmentName(segment.timeline, segment.segment, segment_size()), bytes);
+  const std::string name = pg::FormatSegmentName(segment.timeline, segment.segment, segment_size());
+  if (archive_->Put(system(), name, bytes) == ArchiveOutcome::kStored) {
+    Summaries summaries = archive_->summaries();
+    (void)SummariseInto(summaries, system(), name, bytes, SegmentBefore(segment));
+  }
   archive_->DropTails(system(), segment.timeline, segment.start, bytes);
   stored_whole_.insert({segment.timeline, segment.start});
   Stored(segment.timeline, segment.end);
+}
+
+// For the record that begins in one segment and ends in the next.
+PreviousSegment Uploader::SegmentBefore(const SpooledSegment& segment) const {
+  return [this, segment](std::uint64_t count) -> std::optional<base::Bytes> {
+    for (const SpooledSegment& other : spool_->Segments()) {
+      if (!other.whole || other.timeline != segment.timeline || other.end != segment.start)
+        continue;
+      const base::Bytes bytes = spool_->Read(other);
+      return base::Bytes(bytes.end() - static_cast<std::ptrdiff_t>(count), bytes.end());
+    }
+    return std::nullopt;
+  };
 }
 
 // A segment that will not grow any more: its timeline was left, or WAL was lost after it.

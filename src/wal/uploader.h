@@ -42,6 +42,7 @@ class Uploader {
   void StoreTimeline();
   void StoreHistories();
   void StoreWhole(const SpooledSegment& segment);
+  PreviousSegment SegmentBefore(const SpooledSegment& segment) const;
   void StoreSuperseded(const SpooledSegment& segment);
   void StoreTail(const SpooledSegment& segment, Tails tails);
   void RemoveStored();
