@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "backup/capture_server.h"
+#include "backup/change_finder.h"
+#include "backup/changed_pages.h"
 #include "backup/control_reader.h"
 #include "backup/copy_stage.h"
 #include "backup/session_keeper.h"
@@ -131,7 +133,7 @@ class Run {
 
     wal::Archive archive(repository_, options_.source);
     wal::Capture capture(archive, *server, CaptureOptionsFor(session), clock_, report_);
-    const repo::TreeRoot tree = CopyFiles(session, parent, writer, capture);
+    const repo::TreeRoot tree = CopyFiles(session, parent, writer, archive, capture);
     // Every reader is joined: a page read after this point could be newer than the WAL of the
     // backup.
     const pg::BackupStop stopped = session.Stop();
@@ -172,17 +174,53 @@ class Run {
 
   repo::TreeRoot CopyFiles(pg::BackupSession& session,
                            const std::optional<catalog::ClusterBackup>& parent,
-                           repo::Writer& writer, wal::Capture& capture) {
+                           repo::Writer& writer, wal::Archive& archive, wal::Capture& capture) {
     SessionKeeper keeper(session, clock_, stop_);
     keeper.Beside([&](const std::stop_token& stop) { capture.Follow(stop); });
     return WatchedBy(keeper, [&] {
       const std::unique_ptr<pg::ClusterReader> cluster = OpenReader(options_, session);
-      return CopyFrom(*cluster, session, parent, writer, keeper.stop_token());
+      const auto changes = LookForChanges(session, parent, archive, keeper.stop_token());
+      return CopyFrom(*cluster, session, parent, changes, writer, keeper.stop_token());
     });
   }
 
+  // Empty: everything is to be read.
+  std::optional<pg::BlockChanges> LookForChanges(
+      const pg::BackupSession& session, const std::optional<catalog::ClusterBackup>& parent,
+      wal::Archive& archive, const std::stop_token& stop) {
+    FoundByWal found{.changes = {}, .why_not = "there is no backup to build upon"};
+    if (parent) {
+      report_.Note(fmt::format("looking in the WAL for what changed since {}",
+                               parent->snapshot.id.ToString()));
+      found = FindByWal(options_, session, parent->facts, archive, stop);
+    }
+    if (!found.changes && options_.require_incremental) {
+      throw base::Error(base::ErrorKind::kConflict,
+                        fmt::format("everything would have to be read: {}", found.why_not),
+                        {"without --require-incremental it is read and compared"});
+    }
+    if (!parent) return std::nullopt;
+    facts_.changes_from =
+        found.changes ? catalog::ChangesFrom::kWal : catalog::ChangesFrom::kReading;
+    facts_.why_all_read = found.why_not;
+    Tell(found);
+    return std::move(found.changes);
+  }
+
+  void Tell(const FoundByWal& found) {
+    if (found.changes) {
+      return report_.Note(fmt::format("{} WAL segments say what changed, {} of them had to be read",
+                                      found.from_summaries + found.from_wal, found.from_wal));
+    }
+    const std::string text =
+        fmt::format("everything is read and compared, since {}", found.why_not);
+    if (found.is_normal) return report_.Note(text);
+    warnings_.push_back(text);
+  }
+
   repo::TreeRoot CopyFrom(pg::ClusterReader& cluster, const pg::BackupSession& session,
-                          const std::optional<catalog::ClusterBackup>& parent, repo::Writer& writer,
+                          const std::optional<catalog::ClusterBackup>& parent,
+                          const std::optional<pg::BlockChanges>& changes, repo::Writer& writer,
                           const std::stop_token& stop) {
     facts_.method = cluster.method();
     const pg::ControlFile control = pg::ParseControlFile(ReadControlFile(cluster, clock_, stop));
@@ -190,6 +228,10 @@ class Run {
     judge_.emplace(session.start().lsn, control.page_checksums());
     const std::vector<pg::ClusterEntry> entries = cluster.List();
     repo::FrameReader parent_frames(repository_);
+    std::optional<ChangedPages> changed_pages;
+    if (changes) {
+      changed_pages.emplace(*changes, parent->facts.bad_pages, control.blocks_per_segment);
+    }
     CopyContext context{.cluster = cluster,
                         .writer = writer,
                         .parent_frames = parent_frames,
@@ -199,7 +241,8 @@ class Run {
                         .clock = clock_,
                         .report = report_,
                         .counters = counters_,
-                        .blocks_per_segment = control.blocks_per_segment};
+                        .blocks_per_segment = control.blocks_per_segment,
+                        .changed_pages = changed_pages ? &*changed_pages : nullptr};
     CopyStageOptions stage{
         .jobs = options_.jobs,
         .tablespace_version_directory = pg::TablespaceVersionDirectory(control.version),

@@ -59,7 +59,8 @@ class CopyStage : public ::testing::Test {
                         .clock = clock,
                         .report = report,
                         .counters = counters.emplace(),
-                        .blocks_per_segment = kBlocksPerSegment};
+                        .blocks_per_segment = kBlocksPerSegment,
+                        .changed_pages = known ? &*known : nullptr};
     CopyStageOptions stage{
         .jobs = 2, .tablespace_version_directory = "PG_15_202209061", .parent_tree = {}};
     if (parent) stage.parent_tree = parent->facts.tree;
@@ -110,7 +111,105 @@ class CopyStage : public ::testing::Test {
   MemoryCluster cluster;
   std::optional<CopyCounters> counters;
   std::vector<std::string> warnings;  // of the last backup
+  std::optional<ChangedPages> known;  // what the WAL says; empty: nothing is known
 };
+
+// The changes that the WAL names, and a cluster that differs in nothing else.
+class KnownChanges : public CopyStage {
+ protected:
+  void Know(pg::BlockChanges changes = {}) {
+    known.emplace(std::move(changes), std::vector<catalog::BadPage>(), kBlocksPerSegment);
+  }
+  static pg::RelationFork Table(pg::Oid number) {
+    return {.relation = {.tablespace = 1663, .database = 5, .number = number},
+            .fork = pg::Fork::kMain};
+  }
+};
+
+TEST_F(KnownChanges, ReadsNothingElse) {
+  AddRelation("base/5/16384", 9000, 1);
+  AddRelation("base/5/16385", 40, 50000);
+  const repo::Snapshot first = BackUp();
+  pg::BlockChanges changes;
+  changes.At(Table(16384)).blocks.Add(8995);
+  ChangePage("base/5/16384", 8995, 90001);
+  Know(changes);
+  cluster.OnRead([&](std::string_view path, std::uint64_t offset) {
+    EXPECT_TRUE(path != "base/5/16384" || offset == 8995 * repo::kPageSize);
+    EXPECT_NE(path, "base/5/16385");
+  });
+  const repo::Snapshot second = BackUp(first);
+  EXPECT_EQ(counters->pages_stored, 1U);
+  EXPECT_EQ(counters->pages, 9040U);
+  EXPECT_EQ(counters->bytes_source, 9040 * repo::kPageSize + 3 + 8192);
+  EXPECT_EQ(ReadBack(second), cluster.files());
+}
+
+TEST_F(KnownChanges, MakesWhatAWholeReadingMakes) {
+  std::mt19937 random(20261127);
+  AddRelation("base/5/16384", 8192 + 300, 1);
+  AddRelation("base/5/16385", 50, 50000);
+  repo::Snapshot last = BackUp();
+  for (int round = 0; round < 12; ++round) {
+    pg::BlockChanges changes;
+    auto& file = cluster.files().at("base/5/16384");
+    auto& table = changes.At(Table(16384));
+    if (random() % 3 == 0) {  // cut, and possibly longer again than before
+      const std::size_t kept = random() % (file.size() / repo::kPageSize);
+      file.resize(kept * repo::kPageSize);
+      table.RenewFrom(static_cast<pg::BlockNumber>(kept));
+      AddRelation("base/5/16384", random() % 9000, random());
+    } else if (random() % 3 == 0) {
+      AddRelation("base/5/16384", random() % 400, random());  // grown, unnamed
+    }
+    for (std::size_t n = random() % 40; n > 0 && !file.empty(); --n) {
+      const std::size_t page = random() % (file.size() / repo::kPageSize);
+      ChangePage("base/5/16384", page, random());
+      table.blocks.Add(static_cast<pg::BlockNumber>(page));
+    }
+    Know(changes);
+    last = BackUp(last);
+    EXPECT_EQ(ReadBack(last), cluster.files()) << round;
+  }
+}
+
+TEST_F(KnownChanges, ReadsAgainWhatTheRepositoryLost) {
+  AddRelation("base/5/16384", 300, 1);
+  const repo::Snapshot first = BackUp();
+  std::vector<storage::ObjectInfo> packs = storage::ListAll(*faulty, repo::kPacksPrefix);
+  const auto largest = std::ranges::max_element(packs, {}, &storage::ObjectInfo::size);
+  ASSERT_EQ(faulty->Remove(largest->name), storage::RemoveOutcome::kRemoved);
+  Know();
+  const repo::Snapshot second = BackUp(first);
+  EXPECT_GT(counters->pages_stored, 0U);
+  EXPECT_FALSE(warnings.empty());
+  EXPECT_EQ(ReadBack(second), cluster.files());
+}
+
+TEST_F(KnownChanges, ReadsFilesThatTheBackupBeforeDidNotHave) {
+  const repo::Snapshot first = BackUp();
+  AddRelation("base/5/16384", 10, 1);
+  cluster.files()["base/5/16390"] = base::Bytes(3 * repo::kPageSize + 100, 4);
+  Know();
+  const repo::Snapshot second = BackUp(first);
+  EXPECT_EQ(ReadBack(second), cluster.files());
+  cluster.files()["base/5/16390"][3 * repo::kPageSize + 7] = 9;
+  EXPECT_EQ(ReadBack(BackUp(second)), cluster.files());
+}
+
+TEST_F(KnownChanges, LeavesOutAFileThatVanishes) {
+  AddRelation("base/5/16384", 400, 1);
+  const repo::Snapshot first = BackUp();
+  pg::BlockChanges changes;
+  changes.At(Table(16384)).blocks.Add(7);
+  changes.At(Table(16384)).blocks.Add(300);
+  Know(changes);
+  cluster.OnRead([&](std::string_view path, std::uint64_t offset) {
+    if (path == "base/5/16384" && offset > 7 * repo::kPageSize)
+      cluster.files().erase("base/5/16384");
+  });
+  EXPECT_FALSE(ReadBack(BackUp(first)).contains("base/5/16384"));
+}
 
 TEST_F(CopyStage, KeepsEveryFileAsItWas) {
   AddRelation("base/5/16384", 100, 1);

@@ -14,6 +14,37 @@ namespace {
 constexpr std::size_t kReadSize = base::kMiB;
 // Larger ones are digested in a first reading and stored in a second, if they changed.
 constexpr std::uint64_t kMaxHeldFile = base::kMiB;
+// To ask again costs as much as so many pages that were not asked for.
+constexpr std::uint32_t kGapWorthReading = 4;
+
+// A part on its way through a worker.
+struct PartCopy {
+  enum class State { kGoesOn, kEnded, kVanished };
+
+  const CopyUnit& unit;
+  ParentPages& parent;
+  std::uint64_t begin = 0;  // bytes of the file
+  std::uint64_t end = 0;
+  std::uint64_t position = begin;
+  repo::PageMapBuilder map = {};
+  bool changed = false;
+  State state = State::kGoesOn;
+
+  std::uint32_t pages() const {
+    return static_cast<std::uint32_t>((end - begin + repo::kPageSize - 1) / repo::kPageSize);
+  }
+};
+
+void FillSmallGaps(pg::BlockSet& pages, std::uint32_t count) {
+  pg::BlockSet gaps;
+  std::uint64_t last_end = 0;
+  pages.ForEachRun(0, count, [&](pg::BlockNumber first, std::uint64_t run) {
+    const bool small = last_end > 0 && first - last_end <= kGapWorthReading;
+    if (small) gaps.AddRun(static_cast<pg::BlockNumber>(last_end), first - last_end);
+    last_end = first + run;
+  });
+  pages.Unite(gaps);
+}
 
 }  // namespace
 
@@ -27,8 +58,14 @@ struct CopyWorker::State {
         read_buffer(kReadSize) {}
 
   void CopyPart(const CopyUnit& unit, const std::stop_token& stop);
-  void CopyPages(const CopyUnit& unit, std::uint64_t offset, base::MutableByteView pages,
-                 ParentPages& parent, repo::PageMapBuilder& map, bool& changed);
+  pg::BlockSet PagesToRead(const PartCopy& part) const;
+  bool KeepWhole(const PartCopy& part);
+  // From where the part's map is, up to the page `until`.
+  void KeepPages(PartCopy& part, std::uint32_t until);
+  // From where the part is, up to the byte `until`.
+  void ReadPages(PartCopy& part, std::uint64_t until, const std::stop_token& stop);
+  void CopyPages(PartCopy& part, base::MutableByteView pages);
+  void Count(const CopyUnit& unit, std::uint64_t bytes);
   void DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes, bool changed);
   bool ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map, std::uint64_t bytes);
 
@@ -83,33 +120,93 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
   const std::uint64_t begin = unit.part * kPartBytes;
   const std::uint64_t end = std::min(job.entry().size, begin + kPartBytes);
   ParentPages parent(context.parent_frames, packs, job.ParentPart(unit.part), context.losses);
-  repo::PageMapBuilder map;
-  bool changed = false;
-  std::uint64_t position = begin;
-  while (position < end) {
-    base::ThrowIfStopped(stop);
-    const std::uint64_t wanted = std::min<std::uint64_t>(kReadSize, end - position);
-    const std::optional<std::size_t> count = Read(job, position, wanted);
-    if (!count) return job.Vanished();
-    CopyPages(unit, position, base::MutableByteView(read_buffer).first(*count), parent, map,
-              changed);
-    position += *count;
-    if (*count < wanted) break;  // the file ends here, whatever the listing said
+  PartCopy part{.unit = unit, .parent = parent, .begin = begin, .end = end};
+  const pg::BlockSet to_read = PagesToRead(part);
+  if (to_read.empty() && KeepWhole(part)) return;
+  to_read.ForEachRun(0, part.pages(), [&](pg::BlockNumber first, std::uint64_t count) {
+    if (part.state != PartCopy::State::kGoesOn) return;
+    KeepPages(part, first);
+    ReadPages(part, std::min(end, begin + (first + count) * repo::kPageSize), stop);
+  });
+  if (part.state == PartCopy::State::kVanished) return job.Vanished();
+  if (part.state == PartCopy::State::kGoesOn) KeepPages(part, part.pages());
+  if (part.position < end && unit.part + 1 < job.part_count()) {
+    part.map.AddZero(repo::kPagesPerMap - part.map.page_count());
+    part.position = begin + kPartBytes;
+    part.changed = true;
   }
-  if (position < end && unit.part + 1 < job.part_count()) {
-    map.AddZero(repo::kPagesPerMap - map.page_count());
-    position = begin + kPartBytes;
-    changed = true;
-  }
-  changed = changed || map.page_count() != parent.page_count();
-  context.counters.pages += map.page_count();
-  DeliverPart(unit, map.Take(), position - begin, changed);
+  part.changed = part.changed || part.map.page_count() != parent.page_count();
+  context.counters.pages += part.map.page_count();
+  DeliverPart(unit, part.map.Take(), part.position - begin, part.changed);
 }
 
-void CopyWorker::State::CopyPages(const CopyUnit& unit, std::uint64_t offset,
-                                  base::MutableByteView pages, ParentPages& parent,
-                                  repo::PageMapBuilder& map, bool& changed) {
-  const FileJob& job = *unit.job;
+// All, unless it is known what changed.
+pg::BlockSet CopyWorker::State::PagesToRead(const PartCopy& part) const {
+  const FileJob& job = *part.unit.job;
+  pg::BlockSet pages;
+  if (context.changed_pages == nullptr) {
+    pages.AddRun(0, part.pages());
+    return pages;
+  }
+  pages = context.changed_pages->ToRead(job.entry().path, *job.kind().relation,
+                                        static_cast<std::uint32_t>(part.begin / repo::kPageSize),
+                                        part.pages(), part.parent.page_count());
+  part.parent.AddUnusable(pages);
+  // The end of a file that is not made of whole pages.
+  if (part.end % repo::kPageSize != 0) pages.Add(part.pages() - 1);
+  FillSmallGaps(pages, part.pages());
+  return pages;
+}
+
+// Nothing of it is read, not even what lies around.
+bool CopyWorker::State::KeepWhole(const PartCopy& part) {
+  const std::uint64_t bytes = part.end - part.begin;
+  if (part.pages() != part.parent.page_count() ||
+      !ReuseParentPart(part.unit, part.parent.map(), bytes)) {
+    return false;
+  }
+  context.report.Advance(bytes);
+  context.counters.pages += part.pages();
+  Count(part.unit, bytes);
+  return true;
+}
+
+void CopyWorker::State::KeepPages(PartCopy& part, std::uint32_t until) {
+  const std::uint64_t before = part.position;
+  for (std::uint32_t page = part.map.page_count(); page < until; ++page) {
+    const repo::PagePlace place = part.parent.Keep(page);
+    if (place.zero) {
+      part.map.AddZero();
+    } else {
+      part.map.Add(place);
+    }
+  }
+  part.position = std::min(part.end, part.begin + std::uint64_t{until} * repo::kPageSize);
+  context.report.Advance(part.position - before);
+}
+
+void CopyWorker::State::ReadPages(PartCopy& part, std::uint64_t until,
+                                  const std::stop_token& stop) {
+  while (part.position < until) {
+    base::ThrowIfStopped(stop);
+    const std::uint64_t wanted = std::min<std::uint64_t>(kReadSize, until - part.position);
+    const std::optional<std::size_t> count = Read(*part.unit.job, part.position, wanted);
+    if (!count) {
+      part.state = PartCopy::State::kVanished;
+      return;
+    }
+    CopyPages(part, base::MutableByteView(read_buffer).first(*count));
+    part.position += *count;
+    if (*count < wanted) {  // the file ends here, whatever the listing said
+      part.state = PartCopy::State::kEnded;
+      return;
+    }
+  }
+}
+
+void CopyWorker::State::CopyPages(PartCopy& part, base::MutableByteView pages) {
+  const FileJob& job = *part.unit.job;
+  const std::uint64_t offset = part.position;
   const auto first_in_file = static_cast<pg::BlockNumber>(offset / repo::kPageSize);
   const pg::BlockNumber first_in_fork =
       pg::FirstBlock(*job.kind().relation, context.blocks_per_segment) + first_in_file;
@@ -132,18 +229,18 @@ void CopyWorker::State::CopyPages(const CopyUnit& unit, std::uint64_t offset,
       context.judge.Check(page, job.entry().path, first_in_file + index, first_in_fork + index,
                           read_again);
     }
-    const std::uint32_t in_map = map.page_count();
+    const std::uint32_t in_map = part.map.page_count();
     if (base::AllZero(page)) {
-      changed = changed || !parent.WasZero(in_map);
-      map.AddZero();
+      part.changed = part.changed || !part.parent.WasZero(in_map);
+      part.map.AddZero();
       continue;
     }
     const std::uint64_t hash = hasher(page);
-    if (const auto same = parent.FindSame(in_map, hash)) {
-      map.Add(*same);
+    if (const auto same = part.parent.FindSame(in_map, hash)) {
+      part.map.Add(*same);
     } else {
-      changed = true;
-      map.Add(buffer.AddPage(page, hash));
+      part.changed = true;
+      part.map.Add(buffer.AddPage(page, hash));
       ++context.counters.pages_stored;
     }
   }
@@ -151,10 +248,14 @@ void CopyWorker::State::CopyPages(const CopyUnit& unit, std::uint64_t offset,
 
 void CopyWorker::State::DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes,
                                     bool changed) {
-  context.counters.bytes_source += bytes;
-  if (unit.part == 0) ++context.counters.files;
+  Count(unit, bytes);
   if (!changed && ReuseParentPart(unit, map, bytes)) return;
   buffer.AddPart(unit.job, unit.part, std::move(map), bytes);
+}
+
+void CopyWorker::State::Count(const CopyUnit& unit, std::uint64_t bytes) {
+  context.counters.bytes_source += bytes;
+  if (unit.part == 0) ++context.counters.files;
 }
 
 bool CopyWorker::State::ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map,

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "backup/changed_pages.h"
 #include "backup/copy_job.h"
 #include "backup/page_judge.h"
 #include "backup/parent_losses.h"
@@ -39,6 +40,8 @@ struct CopyContext {
   base::Reporter& report;
   CopyCounters& counters;
   std::uint32_t blocks_per_segment = 0;  // of relation files
+  // Null: everything is read.
+  const ChangedPages* changed_pages = nullptr;
 };
 
 // Not thread-safe. Memory: one pack being built, one frame of pages, one frame of small files, 1

@@ -6,6 +6,8 @@
 #include <set>
 #include <variant>
 
+#include "base/error.h"
+
 namespace holdfast::backup {
 
 bool ReusablePacks::Use(const repo::PackId& pack) {
@@ -60,6 +62,21 @@ ParentPages::ParentPages(repo::FrameReader& frames, ReusablePacks& packs,
   const auto* stored = std::get_if<repo::FrameRef>(&part->map);
   const repo::PackId pack = stored != nullptr ? stored->pack : repo::PackId{};
   (void)losses_.CanRead(pack, [&] { map_ = frames_.Map(*part); });
+}
+
+void ParentPages::AddUnusable(pg::BlockSet& pages) const {
+  for (const repo::PageRun& run : map_.runs) {
+    if (run.pack == repo::PageRun::kZero || packs_.IsUsable(map_.packs.at(run.pack))) continue;
+    pages.AddRun(run.first_page, run.page_count);
+  }
+}
+
+repo::PagePlace ParentPages::Keep(std::uint32_t page) {
+  const repo::PagePlace place = map_.Find(page);
+  if (!place.zero && !packs_.Use(place.frame.pack)) {
+    throw base::Error(base::ErrorKind::kInternal, "a page of a pack that cannot be used is kept");
+  }
+  return place;
 }
 
 std::optional<repo::PagePlace> ParentPages::FindSame(std::uint32_t page, std::uint64_t hash) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "backup/parent_losses.h"
+#include "pg/block_set.h"
 #include "repo/frame_reader.h"
 #include "repo/page_map.h"
 #include "repo/tree.h"
@@ -24,12 +25,13 @@ class ReusablePacks {
   // False when what the pack holds must be stored again: it is condemned, or was found damaged, or
   // is not there, or not the one it should be.
   bool Use(const repo::PackId& pack);
+  // Use() would say yes.
+  bool IsUsable(const repo::PackId& pack);
   // All or none.
   bool UseAll(const repo::PageMap& map);
   bool UseAll(const repo::ExtentContent& content);
 
  private:
-  bool IsUsable(const repo::PackId& pack);
   bool IsSound(const repo::PackId& pack);
 
   repo::Writer& writer_;
@@ -46,6 +48,11 @@ class ParentPages {
               ParentLosses& losses);
 
   std::uint32_t page_count() const { return map_.page_count; }
+  const repo::PageMap& map() const { return map_; }
+  // Adds the pages whose pack is lost, damaged or condemned: they must be stored again.
+  void AddUnusable(pg::BlockSet& pages) const;
+  // Where a page is stored that is known to be the same; not of those that AddUnusable names.
+  repo::PagePlace Keep(std::uint32_t page);
   // Where the page is stored already; empty when it must be stored.
   std::optional<repo::PagePlace> FindSame(std::uint32_t page, std::uint64_t hash);
   // The parent held an all-zero page there.

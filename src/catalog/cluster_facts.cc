@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/error.h"
 #include "base/time_text.h"
 
@@ -39,9 +41,24 @@ RequestFacts RequestsFromJson(const nlohmann::json& json) {
           .bytes_received = json.at("bytes_received")};
 }
 
+constexpr std::array kChangesFrom = {ChangesFrom::kNothing, ChangesFrom::kReading,
+                                     ChangesFrom::kWal};
+
+// Backups of earlier versions, which do not say it, read everything.
+ChangesFrom ChangesFromJson(const nlohmann::json& json) {
+  const std::string name =
+      json.value("changes_from", std::string(ChangesFromName(ChangesFrom::kReading)));
+  for (const ChangesFrom from : kChangesFrom) {
+    if (ChangesFromName(from) == name) return from;
+  }
+  throw base::Error(base::ErrorKind::kCorrupt, fmt::format("changes_from is \"{}\"", name));
+}
+
 ClusterFacts Parse(const nlohmann::json& json) {
   ClusterFacts facts;
   facts.method = json.at("method");
+  facts.changes_from = ChangesFromJson(json);
+  facts.why_all_read = json.value("why_all_read", "");
   facts.server_version = json.at("server_version");
   facts.wal_segment_size = json.at("wal_segment_size");
   facts.data_checksums = json.at("data_checksums");
@@ -82,9 +99,23 @@ nlohmann::json ToJson(const RequestFacts& requests) {
           {"bytes_received", requests.bytes_received}};
 }
 
+std::string_view ChangesFromName(ChangesFrom from) {
+  switch (from) {
+    case ChangesFrom::kNothing:
+      return "nothing";
+    case ChangesFrom::kReading:
+      return "reading";
+    case ChangesFrom::kWal:
+      return "wal";
+  }
+  return "";
+}
+
 nlohmann::json ToJson(const ClusterFacts& facts) {
   nlohmann::json json = {
       {"method", facts.method},
+      {"changes_from", ChangesFromName(facts.changes_from)},
+      {"why_all_read", facts.why_all_read},
       {"server_version", facts.server_version},
       {"wal_segment_size", facts.wal_segment_size},
       {"data_checksums", facts.data_checksums},

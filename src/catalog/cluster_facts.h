@@ -43,8 +43,19 @@ struct RequestFacts {
 };
 nlohmann::json ToJson(const RequestFacts& requests);
 
+// How a backup found what changed since the one before it.
+enum class ChangesFrom {
+  kNothing,  // there was none: everything is stored
+  kReading,  // everything was read and compared
+  kWal,      // only what the WAL names was read
+};
+// "nothing", "reading", "wal": in JSON and in snapshots.
+std::string_view ChangesFromName(ChangesFrom from);
+
 struct ClusterFacts {
   std::string method;  // how files were read: "local" or "sql"
+  ChangesFrom changes_from = ChangesFrom::kNothing;
+  std::string why_all_read;  // of kReading; empty in backups of earlier versions
   int server_version = 0;
   std::uint32_t wal_segment_size = 0;
   bool data_checksums = false;

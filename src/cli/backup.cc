@@ -23,6 +23,7 @@ namespace {
 struct Options {
   std::string source;
   bool full = false;
+  bool require_incremental = false;
   bool pin = false;
   std::vector<std::string> labels;
   unsigned jobs = 0;
@@ -123,6 +124,7 @@ int BackUp(Session& session, const Options& options) {
        .connect = ConnectOptionsOf(session, source),
        .data_directory = source.data_directory,
        .full = options.full,
+       .require_incremental = options.require_incremental,
        .pin = options.pin,
        .labels = Labels(options.labels),
        .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
@@ -157,7 +159,11 @@ Command BackupCommand() {
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<Options>();
             app.add_option("SOURCE", options->source, "Source to back up")->required();
-            app.add_flag("--full", options->full, "Read and store everything again");
+            CLI::Option* full =
+                app.add_flag("--full", options->full, "Read and store everything again");
+            app.add_flag("--require-incremental", options->require_incremental,
+                         "Refuse, with exit code 4, where not only what changed can be read")
+                ->excludes(full);
             app.add_flag("--pin", options->pin, "Keep it until it is unpinned");
             app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")
                 ->type_name("KEY=VALUE")

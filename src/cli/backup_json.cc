@@ -12,6 +12,9 @@ namespace {
 
 void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts) {
   object.update({{"method", facts.method},
+                 {"changes_from", catalog::ChangesFromName(facts.changes_from)},
+                 {"why_all_read", facts.why_all_read.empty() ? nlohmann::json()
+                                                             : nlohmann::json(facts.why_all_read)},
                  {"server_version", facts.server_version},
                  {"data_checksums", facts.data_checksums},
                  {"start_lsn", pg::FormatLsn(facts.start_lsn)},
