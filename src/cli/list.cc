@@ -108,6 +108,7 @@ class Listing {
 int List(Session& session, const ListOptions& options) {
   const repo::Repository repository =
       OpenRepository(session, RepositoryForSource(session, options.source));
+  RequireKnownSource(session, repository, options.source);
   return Listing(session, options, repository).Print();
 }
 

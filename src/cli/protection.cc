@@ -47,6 +47,12 @@ class Judge {
     for (const SourceFacts::Damaged& damaged : facts_.damaged)
       Attention(fmt::format("backup {} cannot be read: {}", damaged.id, damaged.text),
                 fmt::format("look closer: holdfast verify {}", facts_.source));
+    for (const SourceFacts::Damaged& backup : facts_.incomplete)
+      Attention(fmt::format("backup {} cannot be restored whole: {}", backup.id, backup.text),
+                fmt::format("bring it back from a copy: holdfast repair {}; and {}", facts_.source,
+                            BackUpHint()));
+    if (facts_.backups > 0 && facts_.incomplete.size() == facts_.backups)
+      Add(Protection::kUnprotected, "no backup can be restored whole", BackUpHint());
     if (facts_.backups == 0)
       return Add(Protection::kUnprotected, "there is no backup", BackUpHint());
     if (IsCluster() && facts_.usable_clusters == 0 && facts_.without_wal.empty())
@@ -114,7 +120,9 @@ class Judge {
                             copy.repository));
     if (copy.backups == 0)
       return Attention(fmt::format("the copy in {} holds no backup", copy.repository), hint);
-    if (facts_.newest && copy.newest->id != facts_.newest->id)
+    // One that is newer there was forgotten here.
+    if (facts_.newest && copy.newest->id != facts_.newest->id &&
+        copy.newest->finished <= facts_.newest->finished)
       Attention(fmt::format("the copy in {} lacks the newest backup, {}", copy.repository,
                             facts_.newest->id),
                 hint);

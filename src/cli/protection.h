@@ -68,6 +68,8 @@ struct SourceFacts {
     std::string text;
   };
   std::vector<Damaged> damaged{};
+  // The newest ones, up to one that can be restored: they lack packs, or those are damaged.
+  std::vector<Damaged> incomplete{};
 
   // Clusters only.
   std::vector<std::string> without_wal{};  // backups whose own WAL is not all there

@@ -55,6 +55,26 @@ TEST_F(AProtectedSource, StaysSoWithACopyThatHasItsNewestBackup) {
   EXPECT_EQ(Judged(), Protection::kProtected);
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenItsNewestBackupLostPacks) {
+  facts.incomplete = {{.id = "shop/x", .text = "2 of its packs are missing"}};
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  EXPECT_THAT(Text(), HasSubstr("shop/x cannot be restored whole: 2 of its packs are missing"));
+}
+
+TEST_F(AProtectedSource, IsNoneWhenEveryBackupLostPacks) {
+  for (const auto* id : {"shop/x", "shop/w", "shop/v"}) {
+    facts.incomplete.push_back({.id = id, .text = "2 of its packs are missing"});
+  }
+  EXPECT_EQ(Judged(), Protection::kUnprotected);
+}
+
+TEST_F(AProtectedSource, StaysSoWithACopyOfABackupThatWasForgotten) {
+  facts.copies = {{.repository = "offsite", .backups = 1, .newest = facts.newest}};
+  facts.copies[0].newest->id = "shop/y";
+  facts.copies[0].newest->finished = kNow;
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
 TEST_F(AProtectedSource, NeedsAttentionWhenACopyLacksTheNewestBackup) {
   facts.copies = {{.repository = "offsite", .backups = 1, .newest = facts.newest}};
   facts.copies[0].newest->id = "shop/w";

@@ -10,6 +10,7 @@
 #include "pg/control_file.h"
 #include "repo/ids.h"
 #include "repo/snapshot.h"
+#include "storage/storage.h"
 
 namespace holdfast::cli {
 
@@ -55,6 +56,23 @@ const config::Repository& RepositoryForSource(Session& session, std::string_view
     if (configured.name == source) return ChooseRepository(session, &configured);
   }
   return ChooseRepository(session, nullptr);
+}
+
+void RequireKnownSource(Session& session, const repo::Repository& repository,
+                        const std::string& source) {
+  if (source.empty()) return;
+  const auto is_it = [&](const config::Source& configured) { return configured.name == source; };
+  if (std::ranges::any_of(session.config().sources, is_it)) return;
+  for (const std::string_view folder : {repo::kSnapshotsPrefix, std::string_view("wal/")}) {
+    if (!storage::ListAll(repository.storage(), fmt::format("{}{}/", folder, source)).empty()) {
+      return;
+    }
+  }
+  throw base::Error(
+      base::ErrorKind::kNotFound,
+      fmt::format("there is no source {}: neither in the configuration nor in this repository",
+                  source),
+      {"holdfast list shows what is in the repository"});
 }
 
 pg::SystemIdentifier SystemBeside(const base::Path& file, const base::Path& working_directory) {

@@ -25,6 +25,10 @@ codec::CompressionOptions CompressionOf(const config::Repository& repository);
 // knows.
 std::vector<std::string> SourcesToShow(Session& session, const repo::Repository& repository,
                                        const std::string& named);
+// Error(kNotFound) for a name, if one is given, that neither the configuration nor the repository
+// knows: where nothing is found nothing would be wrong.
+void RequireKnownSource(Session& session, const repo::Repository& repository,
+                        const std::string& source);
 // The repository that holds what is known about a source, which need not be configured (any more).
 const config::Repository& RepositoryForSource(Session& session, std::string_view source);
 

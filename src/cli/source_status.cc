@@ -13,6 +13,7 @@
 #include "cli/server_position.h"
 #include "cli/source_access.h"
 #include "cli/wal_report.h"
+#include "upkeep/examine.h"
 #include "wal/times.h"
 
 namespace holdfast::cli {
@@ -56,6 +57,7 @@ class Gathering {
         OpenRepository(session_, RepositoryForSource(session_, status_.source));
     ReadReceiver();
     ReadBackups(repository);
+    LookForPacks(repository);
     AskServer();
     ReadArchive(repository);
     facts_.at_risk = Risk();
@@ -101,6 +103,16 @@ class Gathering {
     }
   }
 
+  void LookForPacks(const repo::Repository& repository) {
+    if (all_.empty()) return;
+    const upkeep::ExaminedStore store(repository);
+    for (auto id = all_.rbegin(); id != all_.rend(); ++id) {
+      std::string flaw = upkeep::FlawOfPacks(repository, store, *id);
+      if (flaw.empty()) return;
+      facts_.incomplete.push_back({id->ToString(), std::move(flaw)});
+    }
+  }
+
   void AddBackup(const repo::Snapshot& snapshot) {
     NewestBackup backup{.id = snapshot.id.ToString(),
                         .kind = snapshot.facts.kind,
@@ -114,6 +126,7 @@ class Gathering {
       ids_.push_back(backup.id);
     }
     ++facts_.backups;
+    all_.push_back(snapshot.id);
     facts_.newest = std::move(backup);
   }
 
@@ -298,6 +311,7 @@ class Gathering {
   SourceStatus status_;
   SourceFacts facts_;
   std::vector<Reason> reasons_;
+  std::vector<repo::BackupId> all_;              // ascending
   std::vector<catalog::ClusterFacts> clusters_;  // with ids_, ascending by start
   std::vector<std::string> ids_;
   std::optional<ServerPosition> server_;

@@ -121,6 +121,9 @@ nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
   nlohmann::json damaged = nlohmann::json::array();
   for (const SourceFacts::Damaged& backup : status.facts.damaged)
     damaged.push_back({{"id", backup.id}, {"error", backup.text}});
+  nlohmann::json incomplete = nlohmann::json::array();
+  for (const SourceFacts::Damaged& backup : status.facts.incomplete)
+    incomplete.push_back({{"id", backup.id}, {"error", backup.text}});
   nlohmann::json copies = nlohmann::json::array();
   for (const CopyFacts& copy : status.facts.copies)
     copies.push_back(CopyJson(session, copy, status.facts.now));
@@ -130,6 +133,7 @@ nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
           {"newest_backup", NewestJson(session, status.facts)},
           {"backups", status.facts.backups},
           {"damaged_backups", std::move(damaged)},
+          {"incomplete_backups", std::move(incomplete)},
           {"windows", std::move(windows)},
           {"at_risk", RiskJson(status.facts.at_risk)},
           {"receiver", status.receiver},

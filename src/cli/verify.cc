@@ -25,6 +25,7 @@ struct Options {
 int Verify(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);
   const repo::Repository repository = OpenRepository(session, settings);
+  RequireKnownSource(session, repository, options.source);
   const upkeep::VerifyResult result = upkeep::Verify(
       repository, {.level = options.level, .source = options.source, .mark = !options.no_marks},
       session.reporter(), session.stop());

@@ -27,7 +27,8 @@ void MarkDamaged(storage::Storage& storage, const ShortPackId& pack);
 class DamagedPacks {
  public:
   void Refresh(storage::Storage& storage);
-  bool Contains(const PackId& pack) const { return packs_.contains(ShortPackId::Of(pack)); }
+  bool Contains(const PackId& pack) const { return Contains(ShortPackId::Of(pack)); }
+  bool Contains(const ShortPackId& pack) const { return packs_.contains(pack); }
 
  private:
   std::set<ShortPackId> packs_;

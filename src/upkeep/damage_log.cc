@@ -53,6 +53,15 @@ void DamageLog::AddHit(std::string_view object, Damage::Hit hit) {
       [&](Found& found) { found.objects[std::string(object)].hits.push_back(std::move(hit)); });
 }
 
+std::vector<std::string> DamageLog::objects() const {
+  return found_.With([](const Found& found) {
+    std::vector<std::string> names;
+    names.reserve(found.objects.size());
+    for (const auto& [name, damage] : found.objects) names.push_back(name);
+    return names;
+  });
+}
+
 void DamageLog::AddPack(const repo::ShortPackId& pack, std::string problem) {
   found_.With([&](Found& found) {
     PackDamage& damage = At(found, pack);

@@ -31,6 +31,8 @@ class DamageLog {
  public:
   void Add(std::string_view object, std::string problem);
   void AddHit(std::string_view object, Damage::Hit hit);
+  // Those that were added and are no packs, ascending.
+  std::vector<std::string> objects() const;
 
   // All of the pack is bad, or not there.
   void AddPack(const repo::ShortPackId& pack, std::string problem);

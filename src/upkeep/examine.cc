@@ -10,9 +10,7 @@
 #include "base/error.h"
 #include "catalog/cluster_facts.h"
 #include "repo/pin.h"
-#include "upkeep/pack_listing.h"
-#include "wal/archive.h"
-#include "wal/coverage.h"
+#include "upkeep/cluster_log.h"
 
 namespace holdfast::upkeep {
 
@@ -36,74 +34,6 @@ std::map<repo::BackupId, base::Time> StoredTimes(storage::Storage& storage,
   });
   return times;
 }
-
-std::string FlawOfPacks(const repo::Repository& repository, const PackListing& listing,
-                        const repo::BackupId& id) {
-  std::uint64_t missing = 0;
-  try {
-    for (const repo::ShortPackId& pack : repo::ReadPackList(repository.storage(), id)) {
-      if (!listing.Find(pack) && !IsThere(repository.storage(), pack)) ++missing;
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kUsage) throw;
-    return error.message();
-  }
-  return missing == 0 ? "" : fmt::format("{} of its packs are missing", missing);
-}
-
-// The archive of one cluster, as far as it tells which backups are of use.
-class ClusterLog {
- public:
-  ClusterLog(const repo::Repository& repository, const std::string& source,
-             pg::SystemIdentifier system)
-      : archive_(repository, source), system_(system) {
-    try {
-      inventory_ = archive_.Take(system);
-      ChoosePresent();
-    } catch (const Error& error) {
-      // What is there may be contradictory; that the store is silent is not for us to judge.
-      if (error.kind() != ErrorKind::kConflict && error.kind() != ErrorKind::kCorrupt) throw;
-      problem_ = error.message();
-    }
-  }
-
-  std::string FlawOf(const catalog::ClusterFacts& facts) const {
-    if (!problem_.empty()) return "its WAL cannot be told: " + problem_;
-    // All of it lies on one timeline: a backup during which that changes fails.
-    const wal::Lineage lineage = {
-        {.timeline = facts.timeline, .begin = pg::Lsn(), .end = std::nullopt}};
-    if (wal::FollowWal(inventory_, lineage, facts.start_lsn).end >= facts.stop_lsn) return "";
-    return "the WAL that makes it consistent is not all in the archive";
-  }
-
-  bool LeadsToPresent(const catalog::ClusterFacts& facts) const {
-    if (!present_) return true;  // not known
-    if (history_) return history_->CanContinueFrom(facts.timeline, facts.stop_lsn);
-    return facts.timeline == *present_;
-  }
-
- private:
-  void ChoosePresent() {
-    std::vector<pg::TimelineHistory> histories;
-    for (const pg::TimelineId timeline : inventory_.timelines) {
-      if (auto history = archive_.History(system_, timeline)) histories.push_back(*history);
-    }
-    if (inventory_.timelines.empty()) return;
-    present_ =
-        wal::ChooseLatest(inventory_, archive_.RecordedTimeline(system_), histories).timeline;
-    if (*present_ == pg::TimelineId(1)) history_ = pg::TimelineHistory();
-    for (const pg::TimelineHistory& history : histories) {
-      if (history.timeline() == *present_) history_ = history;
-    }
-  }
-
-  wal::Archive archive_;
-  const pg::SystemIdentifier system_;
-  wal::Inventory inventory_;
-  std::optional<pg::TimelineId> present_;
-  std::optional<pg::TimelineHistory> history_;
-  std::string problem_;
-};
 
 class Examination {
  public:
@@ -143,7 +73,7 @@ class Examination {
   }
 
   void Judge(ExaminedBackup& backup) {
-    backup.flaw = FlawOfPacks(repository_, store_.packs, backup.snapshot.id);
+    backup.flaw = FlawOfPacks(repository_, store_, backup.snapshot.id);
     if (!backup.flaw.empty() || backup.snapshot.facts.kind != catalog::kClusterKind) return;
     try {
       const catalog::ClusterFacts facts = catalog::FactsOf(backup.snapshot);
@@ -205,7 +135,29 @@ class Examination {
 ExaminedStore::ExaminedStore(const repo::Repository& repository)
     : now(repository.storage().StoreTime()),
       packs(repository.storage()),
-      leases(repo::ListLeases(repository.storage())) {}
+      leases(repo::ListLeases(repository.storage())) {
+  damaged.Refresh(repository.storage());
+}
+
+std::string FlawOfPacks(const repo::Repository& repository, const ExaminedStore& store,
+                        const repo::BackupId& id) {
+  std::uint64_t missing = 0;
+  std::uint64_t damaged = 0;
+  try {
+    for (const repo::ShortPackId& pack : repo::ReadPackList(repository.storage(), id)) {
+      if (!store.packs.Find(pack) && !IsThere(repository.storage(), pack)) {
+        ++missing;
+      } else if (store.damaged.Contains(pack)) {
+        ++damaged;
+      }
+    }
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kUsage) throw;
+    return error.message();
+  }
+  if (missing > 0) return fmt::format("{} of its packs are missing", missing);
+  return damaged == 0 ? "" : fmt::format("{} of its packs were found damaged", damaged);
+}
 
 ExaminedSource Examine(const repo::Repository& repository, const ExaminedStore& store,
                        const std::string& source) {

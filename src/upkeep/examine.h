@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "repo/damage_mark.h"
 #include "repo/lease.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
@@ -40,12 +41,18 @@ struct ExaminedStore {
   explicit ExaminedStore(const repo::Repository& repository);
   base::Time now;
   PackListing packs;
+  repo::DamagedPacks damaged;
   std::vector<repo::LeaseInfo> leases;
 };
 
-// A backup is good when its record opens, its packs are all there, the server gave no damaged
-// pages, and of a cluster the WAL that makes it consistent is in the archive. Contents are not
-// read: that is what verify is for.
+// Of all packs that the backup needs: why it cannot be restored whole, in words; empty: it can, as
+// far as listings and marks tell.
+std::string FlawOfPacks(const repo::Repository& repository, const ExaminedStore& store,
+                        const repo::BackupId& id);
+
+// A backup is good when its record opens, its packs are all there and none is marked as damaged,
+// the server gave no damaged pages, and of a cluster the WAL that makes it consistent is in the
+// archive. Contents are not read: that is what verify is for, which puts the marks.
 ExaminedSource Examine(const repo::Repository& repository, const ExaminedStore& store,
                        const std::string& source);
 

@@ -178,6 +178,21 @@ TEST_F(ForgetTest, ABackupThatLacksAPackDoesNotCountAsGood) {
   EXPECT_THAT(Listed(), ElementsAre(good));
 }
 
+TEST_F(ForgetTest, ABackupWithAPackThatWasFoundDamagedDoesNotCountAsGood) {
+  const auto pack = repo::PackId::FromHex(std::string(64, 'a'));
+  (void)test.memory->Put(repo::PackObject(pack), {});
+  const auto good = Add();
+  const auto bad = Add({.packs = {repo::ShortPackId::Of(pack)}});
+  EXPECT_THAT(ByPolicy({.last = 1}, {.dry_run = true}).forgotten, ElementsAre(good));
+  repo::MarkDamaged(*test.memory, repo::ShortPackId::Of(pack));
+  const ForgetResult kept = ByPolicy({.last = 1});
+  EXPECT_THAT(kept.forgotten, IsEmpty());
+  EXPECT_THAT(kept.series[0].backups.front().flaw, HasSubstr("found damaged"));
+  EXPECT_THAT(Refusal({good}).message(), HasSubstr("no good dump backup"));
+  (void)ByName({bad});
+  EXPECT_THAT(Listed(), ElementsAre(good));
+}
+
 TEST_F(ForgetTest, AnUnreadableRecordCanBeForgottenByNameOnly) {
   const auto broken = Add();
   (void)Add();

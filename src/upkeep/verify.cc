@@ -17,6 +17,7 @@
 #include "upkeep/file_check.h"
 #include "upkeep/mark_packs.h"
 #include "upkeep/other_objects.h"
+#include "upkeep/own_log.h"
 #include "upkeep/pack_check.h"
 #include "upkeep/pack_listing.h"
 #include "upkeep/settle.h"
@@ -275,6 +276,7 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
                          VisitorWithKey(repository.keyring(), options.level, log));
   }
   TreeWalk(repository, common, needed).Run(backups);
+  CheckOwnLogs(repository, backups, log);
   return Finish(common, backups.size(), totals);
 }
 

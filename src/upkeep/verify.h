@@ -70,8 +70,9 @@ struct VerifyOptions {
 // is removed while it is being verified (by a clean-up, or by whoever renews a lease) is no damage,
 // unless a backup that is still there needs it.
 //
-// Every level names backups whose record is altered, packs that are missing, and files of the WAL
-// archive of which there are several contents. Where objects are read whole (kPacks, kData), the
+// Every level names backups whose record is altered, packs that are missing, WAL that is missing
+// without which a backup is not consistent, and files of the WAL archive of which there are several
+// contents. Where objects are read whole (kPacks, kData), the
 // config, the keys, leases and the lists under prune/ are looked at too.
 //
 // Hits are found by walking the trees of the backups that need what is damaged. A tree that is

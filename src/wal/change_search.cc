@@ -173,9 +173,19 @@ class Search {
     const pg::Lsn start = pg::SegmentStart(segment, search_.segment_size);
     const bool open = pg::SegmentEnd(segment, search_.segment_size) > search_.to;
     if (!open && archive_.reads_content()) {
-      if (auto whole = archive_.Get(search_.system, name)) return whole;
+      if (auto whole = ReadFromArchive(name)) return whole;
     }
     return ReadFromServer(name, open ? search_.to - start : search_.segment_size.bytes());
+  }
+
+  // One that is damaged there may be sound on the server.
+  std::optional<base::Bytes> ReadFromArchive(const std::string& name) const {
+    try {
+      return archive_.Get(search_.system, name);
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::kCorrupt) throw;
+      return std::nullopt;
+    }
   }
 
   std::optional<base::Bytes> ReadFromServer(const std::string& name, std::uint64_t size) const {

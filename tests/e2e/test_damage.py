@@ -283,3 +283,42 @@ def test_a_damaged_key_is_named_and_the_other_one_opens(scene):
     damages = scene.program.json("verify", code=6, env=with_spare)["damages"]
     assert [damage["object"] for damage in damages] == [f"keys/{path.name}"]
     assert len(scene.program.json("list", "shop", env=with_spare)) == 1
+
+
+def test_wal_that_a_backup_needs_and_is_gone_is_damage(scene):
+    backup = scene.backups()[0]
+    (segment,) = segments_in(scene.repository)[:1]
+    segment.unlink()
+    for level in ("list", "packs", "data"):
+        result = scene.program.run("verify", "--json", "--level", level, code=6).json()
+        (damage,) = result["damages"]
+        assert segment.name.split(".")[0] in damage["object"] and [hit["backup"] for hit in damage["hits"]] == [backup], damage
+
+
+def test_a_backup_with_lost_or_damaged_packs_protects_nothing(scene):
+    """Neither status nor retention takes it for one that can be restored."""
+    rng = seeded()
+    receiver = scene.program.start("wal", "stream", "shop")
+    scene.wait_until_stored(scene.server.lsn())
+    scene.program.run("status", "shop", code=None)
+    before = set(objects(scene, "packs"))
+    scene.server.execute("CREATE TABLE added AS SELECT i, md5(i::text) FROM generate_series(1, 20000) AS i")
+    good, bad = scene.backups()[0], scene.backup()["id"]
+    flip(max(set(objects(scene, "packs")) - before, key=lambda path: path.stat().st_size), rng)
+    scene.program.run("verify", code=6)
+    (said,) = scene.program.run("status", "shop", "--json", code=None).json()["sources"]
+    assert [one["id"] for one in said["incomplete_backups"]] == [bad] and said["state"] == "attention", said
+    scene.program.configure(scene.program.config.read_text() + "[source.shop.retention]\nlast = 1\n")
+    scene.program.run("forget", "shop", "--policy", code=None)
+    assert sorted(scene.backups()) == sorted([good, bad])
+    assert "no good cluster backup" in scene.program.run("forget", good, code=4).err
+    for path in objects(scene, "packs"):
+        path.unlink()
+    assert scene.program.run("status", "shop", "--check", code=2).out.startswith("HOLDFAST CRITICAL")
+    receiver.stop(code=0)
+
+
+def test_a_source_that_nobody_knows_is_not_well(scene):
+    for words in (("verify", "shpo"), ("list", "shpo")):
+        result = scene.program.run(*words, code=3)
+        assert "there is no source shpo" in result.err, result
