@@ -37,17 +37,28 @@ std::string_view FetchExitCodesHelp() {
          "  wrong, also usage: recovery must not take that for the end of the log";
 }
 
-bool IsWalFetch(const std::vector<std::string>& arguments) {
+namespace {
+
+// Which command of `wal` it is; empty when none.
+std::string_view WalCommandOf(const std::vector<std::string>& arguments) {
   // The first of the words counts: a source may be called "fetch".
-  constexpr std::array<std::string_view, 6> kWords = {"push",   "fetch", "prefetch",
-                                                      "stream", "flush", "status"};
+  constexpr std::array<std::string_view, 7> kWords = {"push",  "fetch",  "prefetch", "stream",
+                                                      "flush", "status", "forward"};
   const auto wal = std::find(arguments.begin(), arguments.end(), "wal");
   const auto word = std::find_first_of(wal, arguments.end(), kWords.begin(), kWords.end());
-  return word != arguments.end() && *word == "fetch";
+  return word == arguments.end() ? std::string_view() : std::string_view(*word);
+}
+
+}  // namespace
+
+bool IsWalFetch(const std::vector<std::string>& arguments) {
+  return WalCommandOf(arguments) == "fetch";
 }
 
 int FailureCode(const std::vector<std::string>& arguments, ExitCode code) {
-  return IsWalFetch(arguments) ? kFetchFailed : static_cast<int>(code);
+  const std::string_view command = WalCommandOf(arguments);
+  if (command == "prefetch" || command == "forward") return kDetachedFailed;
+  return command == "fetch" ? kFetchFailed : static_cast<int>(code);
 }
 
 }  // namespace holdfast::cli

@@ -26,6 +26,10 @@ enum class ExitCode : int {
 // archive_command: above 125 the archiver itself ends.
 inline constexpr int kFetchAbsent = 1;
 inline constexpr int kFetchFailed = 126;
+// `wal prefetch` and `wal forward` outlive the command that PostgreSQL ran. In a container its
+// postmaster is process 1, and so becomes their parent; a child that it does not know and that ends
+// with anything but 0 or 1 it takes for a crashed backend, and restarts everything.
+inline constexpr int kDetachedFailed = 0;
 
 ExitCode ExitCodeOf(base::ErrorKind kind);
 
@@ -33,7 +37,8 @@ ExitCode ExitCodeOf(base::ErrorKind kind);
 std::string_view ExitCodesHelp();
 std::string_view FetchExitCodesHelp();
 
-// Whether the arguments are those of `wal fetch`: also known when they cannot be parsed.
+// Whether the arguments are those of `wal fetch`. This and the next are known also when the
+// arguments cannot be parsed.
 bool IsWalFetch(const std::vector<std::string>& arguments);
 // The code for a failure of such an invocation.
 int FailureCode(const std::vector<std::string>& arguments, ExitCode code);

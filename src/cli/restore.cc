@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -246,15 +248,23 @@ std::optional<pg::Lsn> ReachOf(Session& session, const Options& options, const P
 void LeaveToWhoReachesFurther(Session& session, const Options& options, const Place& place,
                               const restore::RestorePlan& plan) {
   if (!EndsAtAGap(plan)) return;
+  std::vector<std::pair<pg::Lsn, const config::Repository*>> further;
   for (const config::Repository* other : PlacesOf(session, options.source)) {
-    if (other == place.repository) continue;
+    if (std::ranges::find(place.tried, other) != place.tried.end()) continue;
     const auto reach =
         ReachOf(session, options, {.repository = other, .is_copy = true}, plan.target_timeline);
-    if (!reach || *reach <= plan.wal_end) continue;
-    throw base::Error(base::ErrorKind::kNotFound,
-                      fmt::format("its WAL has a gap at {}, and that in {} goes on to {}",
-                                  pg::FormatLsn(plan.wal_end), other->name, pg::FormatLsn(*reach)));
+    if (reach && *reach > plan.wal_end) further.emplace_back(*reach, other);
   }
+  if (further.empty()) return;
+  std::ranges::stable_sort(further, std::greater<>(),
+                           [](const auto& found) { return found.first; });
+  std::vector<const config::Repository*> places;
+  places.reserve(further.size());
+  for (const auto& [reach, other] : further) places.push_back(other);
+  throw BetterElsewhere(fmt::format("its WAL has a gap at {}, and that in {} goes on to {}",
+                                    pg::FormatLsn(plan.wal_end), places.front()->name,
+                                    pg::FormatLsn(further.front().first)),
+                        std::move(places));
 }
 
 int RestoreFrom(Session& session, const Options& options, const Place& place) {

@@ -74,6 +74,15 @@ TEST(Run, TheHelpOfTheWholeListsEveryCommand) {
   }
 }
 
+// Whatever goes wrong: the postmaster may be the one who reaps them.
+TEST(Run, WhatOutlivesACommandOfPostgresEndsWithNothingToSee) {
+  for (const char* words : {"wal forward nosuch", "wal forward", "wal prefetch x --no-such-option",
+                            "--config /no/such/file wal forward fetch"}) {
+    EXPECT_EQ(RunWith(Words(words)).code, 0) << words;
+  }
+  EXPECT_NE(RunWith(Words("wal push nosuch --source forward")).code, 0);
+}
+
 struct UsageCase {
   std::string words;
   std::string message;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 
 #include "cli/open_repository.h"
@@ -38,30 +39,59 @@ std::vector<restore::OtherPlace> OthersThan(Session& session, const std::string&
   return others;
 }
 
+namespace {
+
+// `first` in front of the others, then `again`, then what is left.
+void PutInFront(const std::vector<const config::Repository*>& first,
+                const config::Repository* again, std::deque<const config::Repository*>& places) {
+  std::erase_if(places, [&](const config::Repository* place) {
+    return std::ranges::find(first, place) != first.end();
+  });
+  places.push_front(again);
+  places.insert(places.begin(), first.begin(), first.end());
+}
+
+std::string NextPlaceText(const config::Repository& own, const config::Repository& next) {
+  return &own == &next ? fmt::format("going on with repository {}", next.name)
+                       : fmt::format("trying its copy in {}", next.name);
+}
+
+}  // namespace
+
 int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
                      const std::function<int(const Place&)>& work) {
+  const std::vector<const config::Repository*> all = PlacesOf(session, search.source);
+  std::deque<const config::Repository*> to_try(all.begin(), all.end());
   Place place;
   std::optional<Error> first;
-  for (const config::Repository* repository : PlacesOf(session, search.source)) {
-    place.repository = repository;
-    place.is_copy = first.has_value();
-    if (place.is_copy)
-      session.reporter().Warn(
-          fmt::format("{}; trying its copy in {}", place.passed_over.back(), repository->name));
+  const auto pass_over = [&](const Error& error) {
+    place.passed_over.push_back(fmt::format("{} cannot be {} from repository {}: {}", search.source,
+                                            search.done, place.repository->name, error.message()));
+    if (first) {
+      first->AddHint(place.passed_over.back());
+    } else {
+      first = error;
+    }
+  };
+  while (!to_try.empty()) {
+    place.repository = to_try.front();
+    to_try.pop_front();
+    place.is_copy = place.repository != all.front();
+    if (first) {
+      session.reporter().Warn(fmt::format("{}; {}", place.passed_over.back(),
+                                          NextPlaceText(*all.front(), *place.repository)));
+    }
+    place.tried.push_back(place.repository);
     try {
       return work(place);
     } catch (const restore::DestinationError&) {
       throw;
+    } catch (const BetterElsewhere& better) {
+      pass_over(better);
+      PutInFront(better.places(), place.repository, to_try);
     } catch (const Error& error) {
       if (!base::MayLieElsewhere(error) || !search.may_begin_again()) throw;
-      place.passed_over.push_back(fmt::format("{} cannot be {} from repository {}: {}",
-                                              search.source, search.done, repository->name,
-                                              error.message()));
-      if (first) {
-        first->AddHint(place.passed_over.back());
-      } else {
-        first = error;
-      }
+      pass_over(error);
     }
   }
   throw *first;

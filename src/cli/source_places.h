@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -20,6 +21,18 @@ struct Place {
   const config::Repository* repository = nullptr;
   bool is_copy = false;
   std::vector<std::string> passed_over{};  // these were said when they were found
+  std::vector<const config::Repository*> tried{};
+};
+
+// This place would do, and these others better: they are tried first, in this order, then it again.
+class BetterElsewhere : public base::Error {
+ public:
+  BetterElsewhere(std::string message, std::vector<const config::Repository*> places)
+      : Error(base::ErrorKind::kNotFound, std::move(message)), places_(std::move(places)) {}
+  const std::vector<const config::Repository*>& places() const { return places_; }
+
+ private:
+  std::vector<const config::Repository*> places_;
 };
 
 struct PlaceSearch {
@@ -30,7 +43,8 @@ struct PlaceSearch {
 };
 
 // Runs `work` on the source's repository; what that cannot give, for it is down or damaged, its
-// copies may have. Throws what was wrong with the first, with hints about the others.
+// copies may have. `work` may throw BetterElsewhere, of places that were not tried. Throws what was
+// wrong with the first, with hints about the others.
 int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
                      const std::function<int(const Place&)>& work);
 
