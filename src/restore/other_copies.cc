@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
-#include "repo/content_store.h"
 #include "repo/same_backup.h"
 #include "restore/destination.h"
+#include "restore/lost_files.h"
 #include "restore/pack_presence.h"
 #include "restore/pin_backup.h"
 
@@ -52,7 +52,8 @@ class Opened {
 
   bool Holds(const repo::TreeEntry& wanted) {
     const repo::TreeEntry entry = Find(wanted);
-    return packs_.missing.empty() || !NeedsMissing(frames_, entry.content, packs_);
+    if (packs_.missing.empty() && packs_.marked.empty()) return true;
+    return !IsLost(frames_, entry.content, packs_);
   }
 
   void KeepAlive() {

@@ -34,8 +34,9 @@ class OtherCopies {
   // As above, with their archives of the source's WAL.
   void ReadLogInstead(const base::Error& why, const std::function<void(wal::Archive&)>& read);
 
-  // Is every pack there that this file needs, in one of them? For a plan: nothing is read but
-  // listings, lists of packs and, where a copy lacks some itself, maps.
+  // Can one of them give this file? For a plan: nothing is read but listings and lists of packs,
+  // and where a copy lacks packs itself or has damaged ones, the file's maps and what of it lies
+  // there.
   bool Hold(const repo::TreeEntry& wanted);
 
   void KeepAlive();  // the pins

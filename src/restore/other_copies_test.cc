@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "repo/content_store.h"
+#include "repo/damage_mark.h"
 #include "repo/lease.h"
 #include "repo/testing/model_backup.h"
 #include "restore/destination.h"
@@ -47,6 +49,21 @@ class OtherCopiesTest : public testing::Test {
   static void LosePacks(repo::TestRepository& repository) {
     for (const auto& object : storage::ListAll(*repository.memory, repo::kPacksPrefix))
       (void)repository.memory->Remove(object.name);
+  }
+
+  // Those of its copy in which a file lies.
+  static void MarkPacksOf(const std::string& path, repo::TestRepository& repository, bool alter) {
+    repo::FrameReader reader(repository.repository());
+    const repo::Snapshot snapshot = repo::ReadSnapshot(repository.repository(), kBackup);
+    const auto entry = repo::TreeReader(reader, snapshot.facts.tree).Find(path).value();
+    repo::ForEachPackOf(reader, entry.content, [&](const repo::PackId& pack) {
+      repo::MarkDamaged(*repository.memory, repo::ShortPackId::Of(pack));
+      if (!alter) return;
+      const std::string name = repo::PackObject(pack);
+      const std::size_t size = repository.memory->Stat(name).value().size;
+      (void)repository.memory->Remove(name);
+      (void)repository.memory->Put(name, base::Bytes(size, 0));
+    });
   }
 
   repo::TreeEntry EntryOf(const std::string& path) {
@@ -132,6 +149,16 @@ TEST_F(OtherCopiesTest, AFailureOfTheDestinationIsFinal) {
   };
   EXPECT_THROW(pieces.Read(entry, full_disk), DestinationError);
   EXPECT_EQ(times, 1);
+}
+
+// A mark alone says nothing: something else in the pack may be what is altered.
+TEST_F(OtherCopiesTest, ReadsInAPlanWhatLiesInMarkedPacks) {
+  const repo::TreeEntry entry = EntryOf("pg_xact/0000");
+  MarkPacksOf(entry.path, copy, false);
+  EXPECT_TRUE(OtherCopies(backup, {PlaceOf("far", copy)}, report).Hold(entry));
+  MarkPacksOf(entry.path, copy, true);
+  EXPECT_FALSE(OtherCopies(backup, {PlaceOf("far", copy)}, report).Hold(entry));
+  EXPECT_TRUE(OtherCopies(backup, {PlaceOf("far", copy)}, report).Hold(EntryOf("PG_VERSION")));
 }
 
 TEST_F(OtherCopiesTest, PinsTheCopyOnceItIsUsed) {
