@@ -44,7 +44,7 @@ class Stage : public ::testing::Test {
     ArchiveFiles files(writer, {.uid = 7, .gid = 7}, {});
     Manifest manifest(plan, [&](std::string_view text) { manifest_text += text; });
     base::NullReporter report;
-    OtherCopies others(plan.backup, {}, report);
+    OtherCopies others(plan.backup, {}, repository.clock, report);
     ArchiveStage stage(repository.repository(), frames, others, 3, report, nullptr);
     SetAside aside = stage.Run(plan, files, writer, manifest, stop);
     writer.Finish();
