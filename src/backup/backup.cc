@@ -86,6 +86,19 @@ void NoteOutsideFiles(const pg::ClusterFacts& facts, base::Reporter& report) {
                           fmt::join(facts.outside_files, ", ")));
 }
 
+// A restore leaves these links out. No warning: a linked folder of logs is the normal state of
+// things too.
+void NoteLinks(const std::vector<pg::ClusterEntry>& entries, base::Reporter& report) {
+  std::vector<std::string> links;
+  for (const pg::ClusterEntry& entry : entries) {
+    if (entry.type != pg::ClusterEntry::Type::kSymlink) continue;
+    if (entry.path == "pg_wal" || entry.path.starts_with("pg_tblspc/")) continue;
+    links.push_back(fmt::format("{} (a link to {})", entry.path, entry.link_target));
+  }
+  if (links.empty()) return;
+  report.Note(fmt::format("not in the backup, since links lead there: {}", fmt::join(links, ", ")));
+}
+
 // Runs `work`; a lost session or lost WAL is the cause to tell, not the interruption it led to.
 template <typename Work>
 auto WatchedBy(SessionKeeper& keeper, Work&& work) {
@@ -227,6 +240,7 @@ class Run {
     pg::RequireSupportedPageSize(control.page_size);
     judge_.emplace(session.start().lsn, control.page_checksums());
     const std::vector<pg::ClusterEntry> entries = cluster.List();
+    NoteLinks(entries, report_);
     repo::FrameReader parent_frames(repository_);
     std::optional<ChangedPages> changed_pages;
     if (changes) {

@@ -30,7 +30,7 @@ struct ClusterEntry {
   std::uint32_t mode = 0600;  // 0600/0700 where the way of reading cannot see it
   std::uint32_t uid = 0;      // 0 where it cannot be seen
   std::uint32_t gid = 0;
-  std::string link_target{};  // of pg_tblspc/OID and a symlinked pg_wal
+  std::string link_target{};  // of pg_tblspc/OID, a symlinked pg_wal, and others at the top
 };
 
 // One per thread.

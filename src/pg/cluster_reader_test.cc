@@ -76,6 +76,8 @@ class LiveReader : public testing::Test {
     cluster.MakeServerFile("data/current_logfiles.tmp", "x");
     cluster.MakeServerFile("data/it's a \"name\"\\", "quoted");
     fs::create_symlink("/nowhere/postgresql.log", cluster.data_directory() / "log");
+    for (const char* const name : {"7", "012", "99999999999", "stray"})
+      fs::create_directory_symlink("/tmp", cluster.data_directory() / "pg_tblspc" / name);
     ::mkfifo((cluster.data_directory() / "pipe").c_str(), 0600);
   }
   static void TearDownTestSuite() {
@@ -115,6 +117,8 @@ void ExpectWholeListing(const std::map<std::string, ClusterEntry>& entries,
   has_not("base/1/t3_16384");
   has_not("current_logfiles.tmp");
   has_not("postmaster.pid");
+  for (const char* const name : {"7", "012", "99999999999", "stray"})
+    has_not(std::string("pg_tblspc/") + name);
   for (const auto& [path, entry] : entries) {
     EXPECT_FALSE(path.starts_with("pg_wal/0")) << path;
     EXPECT_FALSE(path.starts_with("pg_replslot/")) << path;

@@ -11,6 +11,7 @@
 
 #include "pg/cluster_listing.h"
 #include "pg/cluster_reader.h"
+#include "pg/digits.h"
 #include "pg/local_cluster.h"
 #include "pg/open_beneath.h"
 #include "pg/page_read.h"
@@ -77,14 +78,11 @@ ClusterEntry EntryOf(std::string path, const struct stat& status) {
   return entry;
 }
 
-bool IsOid(std::string_view name) {
-  return !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 // One walk through a data directory.
 class Walk {
  public:
-  Walk(const base::File& root, MajorVersion version) : root_(root), listing_(version) {}
+  Walk(const base::File& root, MajorVersion version, const std::set<Oid>& tablespaces)
+      : root_(root), listing_(version), tablespaces_(tablespaces) {}
 
   std::vector<ClusterEntry> Run() {
     NoteTablespaceFolders();
@@ -98,7 +96,7 @@ class Walk {
     const auto pg_tblspc = OpenChild(root_, "pg_tblspc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!pg_tblspc) return;
     for (const std::string& name : NamesIn(*pg_tblspc)) {
-      if (!IsOid(name)) continue;
+      if (!IsTablespace(name)) continue;
       const auto link = StatChild(*pg_tblspc, name, AT_SYMLINK_NOFOLLOW);
       if (!link || !S_ISLNK(link->st_mode)) continue;
       const auto folder = OpenTablespace(*pg_tblspc, name);
@@ -148,8 +146,9 @@ class Walk {
     entry.type = ClusterEntry::Type::kSymlink;
     entry.link_target = std::move(*target);
     if (path.starts_with("pg_tblspc/")) {
-      if (IsOid(name)) AddTablespace(parent, name, std::move(entry));
-      return;  // the server looks at no other
+      // Others were made after the backup's start, which WAL brings, or are no tablespaces.
+      if (IsTablespace(name)) AddTablespace(parent, name, std::move(entry));
+      return;
     }
     if (IsEmptied(path)) {
       // Recreated empty, wherever it is now.
@@ -174,6 +173,11 @@ class Walk {
     if (listing_.AddFolder(std::move(entry))) Enter(*folder, path);
   }
 
+  bool IsTablespace(std::string_view name) const {
+    const auto oid = ParseNameNumber<Oid>(name);
+    return oid && tablespaces_.contains(*oid);
+  }
+
   static bool IsEmptied(std::string_view path) {
     constexpr std::array<std::string_view, 7> kEmptied = {
         "pg_dynshmem",  "pg_notify",   "pg_replslot", "pg_serial",
@@ -191,6 +195,7 @@ class Walk {
 
   const base::File& root_;
   ClusterListing listing_;
+  const std::set<Oid>& tablespaces_;
   std::set<Inode> tablespace_folders_;
 };
 
@@ -221,10 +226,14 @@ class LocalFileReader final : public FileReader {
 
 class LocalReader final : public ClusterReader {
  public:
-  LocalReader(base::File root, MajorVersion version)
-      : root_(std::make_shared<const base::File>(std::move(root))), version_(version) {}
+  LocalReader(base::File root, const ClusterFacts& facts)
+      : root_(std::make_shared<const base::File>(std::move(root))),
+        version_(MajorVersion::FromServerVersionNumber(
+            static_cast<std::uint32_t>(facts.server_version))) {
+    for (const Tablespace& tablespace : facts.tablespaces) tablespaces_.insert(tablespace.oid);
+  }
 
-  std::vector<ClusterEntry> List() override { return Walk(*root_, version_).Run(); }
+  std::vector<ClusterEntry> List() override { return Walk(*root_, version_, tablespaces_).Run(); }
   std::unique_ptr<FileReader> NewReader() override {
     return std::make_unique<LocalFileReader>(root_);
   }
@@ -233,6 +242,7 @@ class LocalReader final : public ClusterReader {
  private:
   std::shared_ptr<const base::File> root_;
   MajorVersion version_;
+  std::set<Oid> tablespaces_;  // at the backup's start
 };
 
 class LocalWalDirectory final : public WalDirectory {
@@ -259,9 +269,7 @@ std::unique_ptr<ClusterReader> OpenLocalReader(const base::Path& data_directory,
                                                const BackupSession& session) {
   base::File root = base::File::Open(data_directory, O_RDONLY | O_DIRECTORY);
   RequireSessionsCluster(root, session.facts(), session.proof());
-  return std::make_unique<LocalReader>(
-      std::move(root), MajorVersion::FromServerVersionNumber(
-                           static_cast<std::uint32_t>(session.facts().server_version)));
+  return std::make_unique<LocalReader>(std::move(root), session.facts());
 }
 
 std::unique_ptr<WalDirectory> OpenLocalWalDirectory(const base::Path& data_directory) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "repo/file_digest.h"
 #include "restore/content_reader.h"
 
 namespace holdfast::restore {
@@ -181,11 +182,25 @@ void ArchiveStage::WriteItem(Item& item) {
   if (item.content) {
     Append(entry, item.content->get());
   } else {
-    // Too large to be read again from elsewhere once a part of it is written.
-    ReadBytes({.entry = entry, .frames = frames_, .keyring = repository_.keyring()},
-              [&](const Piece& piece) { Append(entry, piece.bytes); });
+    WriteUnread(entry);
   }
   if (item.ends) End(entry);
+}
+
+// Too large to be kept until it is known to be sound. What another source repeats of it is written
+// already, so the digest is of what was written, wherever that came from.
+void ArchiveStage::WriteUnread(const repo::TreeEntry& entry) {
+  repo::FileDigester written(repository_.keyring());
+  pieces_.Read(entry, [&](const PieceSource& source) {
+    ReadBytes(source, [&](const Piece& piece) {
+      const base::ByteView rest = piece.bytes.subspan(
+          std::min<std::uint64_t>(piece.bytes.size(), position_ - piece.offset));
+      written.Add(rest);
+      Append(entry, rest);
+    });
+  });
+  if (written.Finish() != entry.digest)
+    throw base::Error(base::ErrorKind::kCorrupt, "its content is not what was backed up");
 }
 
 void ArchiveStage::Append(const repo::TreeEntry& entry, base::ByteView bytes) {

@@ -64,7 +64,7 @@ class ArchiveStage final : public TreeSink {
     std::shared_ptr<const repo::TreeEntry> entry;
     bool begins = false;
     bool ends = false;
-    std::optional<std::future<base::Bytes>> content{};  // absent: the whole is read by the writer
+    std::optional<std::future<base::Bytes>> content{};  // absent: the writer reads the whole
   };
 
   bool Push(Item item, std::uint64_t bytes);
@@ -72,6 +72,7 @@ class ArchiveStage final : public TreeSink {
   bool AddPages(const std::shared_ptr<const repo::TreeEntry>& entry);
   void WriteAll(const std::stop_token& stop);
   void WriteItem(Item& item);
+  void WriteUnread(const repo::TreeEntry& entry);
   void Append(const repo::TreeEntry& entry, base::ByteView bytes);
   void End(const repo::TreeEntry& entry);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "repo/content_store.h"
 #include "repo/testing/model_backup.h"
 #include "restore/claim.h"
 
@@ -38,13 +39,14 @@ class Stage : public ::testing::Test {
     plan.facts.server_version = 170002;
   }
 
-  SetAside Run(const ArchiveWriter::Output& output, const std::stop_token& stop = {}) {
+  SetAside Run(const ArchiveWriter::Output& output, const std::stop_token& stop = {},
+               std::vector<OtherPlace> copies = {}) {
     repo::FrameReader frames(repository.repository());
     ArchiveWriter writer(ExportFormat::kTar, {}, output);
     ArchiveFiles files(writer, {.uid = 7, .gid = 7}, {});
     Manifest manifest(plan, [&](std::string_view text) { manifest_text += text; });
     base::NullReporter report;
-    OtherCopies others(plan.backup, {}, report);
+    OtherCopies others(plan.backup, std::move(copies), repository.clock, report);
     ArchiveStage stage(repository.repository(), frames, others, 3, report, nullptr);
     SetAside aside = stage.Run(plan, files, writer, manifest, stop);
     writer.Finish();
@@ -105,6 +107,35 @@ TEST_F(Stage, EndsWithWhatCannotBeRead) {
   });
   ASSERT_EQ(repository.memory->Remove(largest.name), storage::RemoveOutcome::kRemoved);
   EXPECT_THROW(Run([](base::ByteView) {}), base::Error);
+}
+
+TEST_F(Stage, GoesOnInACopyWhereALargeFileBreaksOff) {
+  model = {};
+  model.plain["large"] = Pages(1300);  // not read ahead, and in many packs
+  model.plain[std::string(kControlPath)] = base::Bytes(64, 1);
+  const auto id = repo::BackupId::Parse("shop/20261121T070004Z-4f2a");
+  plan.backup = repo::WriteModel(repository.repository(), id, model).snapshot;
+  repo::TestRepository copy;
+  (void)repo::WriteModel(copy.repository(), id, model);
+  repo::FrameReader frames(repository.repository());
+  const auto large = repo::TreeReader(frames, plan.backup.facts.tree).Find("large").value();
+  std::vector<repo::PackId> packs;
+  repo::ForEachPackOf(frames, large.content,
+                      [&](const repo::PackId& pack) { packs.push_back(pack); });
+  ASSERT_GT(packs.size(), 10U);
+  const std::string lost = repo::PackObject(packs.at(packs.size() / 2));
+  ASSERT_EQ(repository.memory->Remove(lost), storage::RemoveOutcome::kRemoved);
+
+  base::Bytes bytes;
+  const auto open = [&] {
+    return repo::Repository::Open(copy.faulty, copy.clock, repo::TestUnlock());
+  };
+  Run([&](base::ByteView more) { bytes.insert(bytes.end(), more.begin(), more.end()); }, {},
+      {{.name = "far", .open = open}});
+  const auto found = ReadBack(bytes);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().first, "large");
+  EXPECT_TRUE(found.front().second == model.plain.at("large"));
 }
 
 TEST_F(Stage, EndsWhenItIsStopped) {

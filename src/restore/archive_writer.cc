@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "restore/destination.h"
 
 namespace holdfast::restore {
 
@@ -151,8 +152,10 @@ void ArchiveWriter::Check(int result, const std::string& what) {
   const char* why = archive_error_string(archive_.get());
   const std::string message =
       fmt::format("{}: {}", what, why != nullptr ? why : "the library does not say why");
-  if (archive_errno(archive_.get()) == ENOSPC) throw base::SystemError(ENOSPC, what);
-  throw base::Error(base::ErrorKind::kUnavailable, message);
+  // Its output has thrown above, so it is the file in which it gathers a 7z.
+  if (archive_errno(archive_.get()) == ENOSPC)
+    throw DestinationError(base::SystemError(ENOSPC, what));
+  throw DestinationError(base::Error(base::ErrorKind::kUnavailable, message));
 }
 
 }  // namespace holdfast::restore

@@ -156,7 +156,7 @@ class FileStage final : public TreeSink {
     if (!unit.file->PartDone()) return;
     const WrittenFile file = unit.file->Complete();
     const std::scoped_lock lock(mutex_);
-    AtDestination([&] { manifest.Add(file); });
+    manifest.Add(file);
     ++result_.files;
     result_.bytes_written += file.size;
   }
@@ -210,8 +210,9 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
       AtDestination([&] { return std::make_unique<Claim>(plan.to, plan.tablespaces); });
   base::File manifest_file = AtDestination(
       [&] { return base::File::Open(plan.to / kManifestPath, O_WRONLY | O_CREAT | O_EXCL); });
-  Manifest manifest(plan,
-                    [&](std::string_view text) { manifest_file.Append(base::AsBytes(text)); });
+  Manifest manifest(plan, [&](std::string_view text) {
+    AtDestination([&] { manifest_file.Append(base::AsBytes(text)); });
+  });
 
   report.BeginPhase(PhaseOf(plan), plan.bytes);
   files.Run(options.jobs, manifest, stop);

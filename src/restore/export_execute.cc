@@ -6,6 +6,7 @@
 #include "restore/archive_stage.h"
 #include "restore/archive_writer.h"
 #include "restore/claim.h"
+#include "restore/destination.h"
 #include "restore/encrypted_7z.h"
 #include "restore/export.h"
 #include "restore/manifest.h"
@@ -55,7 +56,7 @@ class ArchiveExport {
                    const std::stop_token& stop) {
     std::uint64_t written = 0;
     ArchiveWriter writer(format, options_.to.parent_path(), [&](base::ByteView bytes) {
-      output(bytes);
+      AtDestination([&] { output(bytes); });
       written += bytes.size();
     });
     ExportResult result = WriteAll(writer, lease, stop);
@@ -119,13 +120,17 @@ class ArchiveExport {
 ExportResult Encrypted(ArchiveExport& archive, const RestorePlan& plan,
                        const ExportOptions& options, repo::Lease* lease,
                        const std::stop_token& stop) {
-  UnfinishedFile file = UnfinishedFile::ForAnother(options.to);
-  Encrypted7z encrypted(file.place(), plan.backup.id.source + ".tar", options.passphrase);
+  UnfinishedFile file = AtDestination([&] { return UnfinishedFile::ForAnother(options.to); });
+  Encrypted7z encrypted = AtDestination([&] {
+    return Encrypted7z(file.place(), plan.backup.id.source + ".tar", options.passphrase);
+  });
   ExportResult result = archive.Run(
       ExportFormat::kTar, [&](base::ByteView bytes) { encrypted.Write(bytes); }, lease, stop);
-  encrypted.Finish();
-  result.written = base::File::Open(file.place(), O_RDONLY).Size();
-  file.Publish();
+  AtDestination([&] {
+    encrypted.Finish();
+    result.written = base::File::Open(file.place(), O_RDONLY).Size();
+    file.Publish();
+  });
   return result;
 }
 
@@ -140,10 +145,10 @@ ExportResult ExecuteExport(const repo::Repository& repository, const RestorePlan
   ArchiveExport archive(repository, plan, options, report);
   if (!options.passphrase.empty()) return Encrypted(archive, plan, options, lease.get(), stop);
   std::optional<UnfinishedFile> file;
-  if (stream == nullptr) stream = &file.emplace(options.to).file();
+  if (stream == nullptr) AtDestination([&] { stream = &file.emplace(options.to).file(); });
   ExportResult result = archive.Run(
       options.format, [&](base::ByteView bytes) { stream->Append(bytes); }, lease.get(), stop);
-  if (file) file->Publish();
+  if (file) AtDestination([&] { file->Publish(); });
   return result;
 }
 

@@ -141,7 +141,8 @@ RestorePlan PlanExport(const repo::Repository& repository, const ExportOptions& 
                    .to = options.to,
                    .tablespaces = {},
                    .config = {},
-                   .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others, report),
+                   .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
+                                                           repository.clock(), report),
                    .warnings = {}};
   AtDestination([&] { CheckPlace(options, plan); });
   plan.lineage = CheckWal(repository, chosen, options.time_zone);

@@ -1,42 +1,19 @@
 #include "restore/lost_files.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
-#include "repo/frame_reader.h"
-#include "repo/tree.h"
 
 namespace holdfast::restore {
 
 namespace {
 
-class Search {
+// Reads what lies in suspects.
+class Probe {
  public:
-  Search(const repo::Repository& repository, const NeededPacks& packs)
-      : frames_(repository), packs_(packs) {}
-
-  void Run(const repo::TreeRoot& tree, const std::function<void(const repo::TreeEntry&)>& visit) {
-    repo::TreeReader reader(frames_, tree);
-    while (const std::optional<repo::TreeEntry> entry = reader.Next()) {
-      if (IsLost(*entry)) visit(*entry);
-    }
-  }
-
- private:
-  bool IsLost(const repo::TreeEntry& entry) {
-    try {
-      if (const auto* paged = std::get_if<repo::PagedContent>(&entry.content)) {
-        for (const repo::PagedContent::Part& part : paged->parts) Read(frames_.Map(part));
-      } else if (const auto* extents = std::get_if<repo::ExtentContent>(&entry.content)) {
-        frames_.ForEachExtent(*extents, [this](const repo::Extent& extent) { Read(extent.frame); });
-      }
-      return false;
-    } catch (const base::Error& error) {
-      if (error.kind() != base::ErrorKind::kCorrupt) throw;
-      return true;
-    }
-  }
+  Probe(repo::FrameReader& frames, const NeededPacks& packs) : frames_(frames), packs_(packs) {}
 
   void Read(const repo::PageMap& map) {
     const auto suspected = [this](const repo::PackId& pack) { return packs_.IsSuspect(pack); };
@@ -53,16 +30,36 @@ class Search {
     if (packs_.IsSuspect(frame.pack)) (void)frames_.Read(frame);
   }
 
-  repo::FrameReader frames_;
+ private:
+  repo::FrameReader& frames_;
   const NeededPacks& packs_;
 };
 
 }  // namespace
 
+bool IsLost(repo::FrameReader& frames, const repo::Content& content, const NeededPacks& packs) {
+  Probe probe(frames, packs);
+  try {
+    if (const auto* paged = std::get_if<repo::PagedContent>(&content)) {
+      for (const repo::PagedContent::Part& part : paged->parts) probe.Read(frames.Map(part));
+    } else if (const auto* extents = std::get_if<repo::ExtentContent>(&content)) {
+      frames.ForEachExtent(*extents, [&](const repo::Extent& extent) { probe.Read(extent.frame); });
+    }
+    return false;
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    return true;
+  }
+}
+
 void ForEachLostFile(const repo::Repository& repository, const repo::Snapshot& backup,
                      const NeededPacks& packs,
                      const std::function<void(const repo::TreeEntry&)>& visit) {
-  Search(repository, packs).Run(backup.facts.tree, visit);
+  repo::FrameReader frames(repository);
+  repo::TreeReader tree(frames, backup.facts.tree);
+  while (const std::optional<repo::TreeEntry> entry = tree.Next()) {
+    if (IsLost(frames, entry->content, packs)) visit(*entry);
+  }
 }
 
 }  // namespace holdfast::restore

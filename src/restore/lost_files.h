@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "repo/frame_reader.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
 #include "repo/tree.h"
@@ -10,9 +11,11 @@
 
 namespace holdfast::restore {
 
-// Walks the tree, ascending by path. Of a suspect that is there, what the backup needs of it is
-// read: a mark says that something in the pack is altered, perhaps nothing that is needed here.
-// Error(kCorrupt) when the tree itself cannot be read.
+// One file. Its maps and extent lists are read, and of suspects that are there what the file needs:
+// a mark says that something in the pack is altered, perhaps nothing that is needed here.
+bool IsLost(repo::FrameReader& frames, const repo::Content& content, const NeededPacks& packs);
+
+// Walks the tree, ascending by path. Error(kCorrupt) when the tree itself cannot be read.
 void ForEachLostFile(const repo::Repository& repository, const repo::Snapshot& backup,
                      const NeededPacks& packs,
                      const std::function<void(const repo::TreeEntry&)>& visit);

@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
-#include "repo/content_store.h"
 #include "repo/same_backup.h"
 #include "restore/destination.h"
+#include "restore/lost_files.h"
 #include "restore/pack_presence.h"
 #include "restore/pin_backup.h"
 
@@ -18,6 +18,14 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
+
+// Longer than a request to a repository that is down takes until it fails, ten minutes
+// (storage/retry.h): of all that read, one at most waits for it. Short beside the hours that what
+// is left may take from a copy that is farther away.
+constexpr auto kBetweenLooks = std::chrono::minutes(15);
+// What fails sooner, as a bad spot of a disk does, costs little to be asked again, and what lies
+// beside it may be had.
+constexpr auto kLongWait = std::chrono::minutes(1);
 
 bool IsSameFile(const repo::TreeEntry& a, const repo::TreeEntry& b) {
   return a.type == b.type && a.size == b.size && a.mode == b.mode && a.modified == b.modified &&
@@ -52,7 +60,8 @@ class Opened {
 
   bool Holds(const repo::TreeEntry& wanted) {
     const repo::TreeEntry entry = Find(wanted);
-    return packs_.missing.empty() || !NeedsMissing(frames_, entry.content, packs_);
+    if (packs_.missing.empty() && packs_.marked.empty()) return true;
+    return !IsLost(frames_, entry.content, packs_);
   }
 
   void KeepAlive() {
@@ -136,15 +145,37 @@ class OtherCopies::Copy {
   std::string why_;
 };
 
-OtherCopies::OtherCopies(repo::Snapshot backup, std::vector<OtherPlace> places,
+std::optional<Error> Silence::Now() {
+  const std::scoped_lock lock(mutex_);
+  if (!why_ || clock_.Steady() < next_look_) return why_;
+  next_look_ = clock_.Steady() + kBetweenLooks;
+  return std::nullopt;
+}
+
+void Silence::NoteAnswer() {
+  const std::scoped_lock lock(mutex_);
+  why_.reset();
+}
+
+void Silence::NoteFailure(const Error& why, std::chrono::steady_clock::time_point asked) {
+  if (why.kind() == ErrorKind::kCancelled) return;
+  if (why.kind() != ErrorKind::kUnavailable) return NoteAnswer();
+  const auto now = clock_.Steady();
+  if (now - asked < kLongWait) return;
+  const std::scoped_lock lock(mutex_);
+  why_ = why;
+  next_look_ = now + kBetweenLooks;
+}
+
+OtherCopies::OtherCopies(repo::Snapshot backup, std::vector<OtherPlace> places, base::Clock& clock,
                          base::Reporter& report)
-    : backup_(std::move(backup)) {
+    : backup_(std::move(backup)), clock_(clock), silence_(clock) {
   for (OtherPlace& place : places)
     copies_.push_back(std::make_unique<Copy>(std::move(place), report));
 }
 OtherCopies::~OtherCopies() = default;
 
-void OtherCopies::Instead(const Error& why, const std::function<void(Copy&)>& read) {
+void OtherCopies::FromCopy(const Error& why, const std::function<void(Copy&)>& read) {
   Error first = why;
   for (const auto& copy : copies_) {
     try {
@@ -161,13 +192,42 @@ void OtherCopies::Instead(const Error& why, const std::function<void(Copy&)>& re
   throw Error(first);
 }
 
-void OtherCopies::ReadInstead(const Error& why, const repo::TreeEntry& wanted,
-                              const std::function<void(const PieceSource&)>& read) {
-  Instead(why, [&](Copy& copy) { copy.Open(backup_).Read(wanted, read); });
+void OtherCopies::OwnOrCopy(const std::function<void()>& own,
+                            const std::function<void(Copy&)>& read) {
+  const std::optional<Error> silent = silence_.Now();
+  if (silent && TryCopies(*silent, read)) return;
+  const auto asked = clock_.Steady();
+  try {
+    own();
+    silence_.NoteAnswer();
+  } catch (const DestinationError&) {
+    throw;
+  } catch (const Error& error) {
+    silence_.NoteFailure(error, asked);
+    if (!base::MayLieElsewhere(error) || silent) throw;
+    FromCopy(error, read);
+  }
 }
 
-void OtherCopies::ReadLogInstead(const Error& why, const std::function<void(wal::Archive&)>& read) {
-  Instead(why, [&](Copy& copy) { read(copy.Open(backup_).archive()); });
+bool OtherCopies::TryCopies(const Error& why, const std::function<void(Copy&)>& read) {
+  try {
+    FromCopy(why, read);
+    return true;
+  } catch (const DestinationError&) {
+    throw;
+  } catch (const Error& error) {
+    if (!base::MayLieElsewhere(error)) throw;
+    return false;
+  }
+}
+
+void OtherCopies::Read(const PieceSource& own,
+                       const std::function<void(const PieceSource&)>& read) {
+  OwnOrCopy([&] { read(own); }, [&](Copy& copy) { copy.Open(backup_).Read(own.entry, read); });
+}
+
+void OtherCopies::ReadLog(wal::Archive& own, const std::function<void(wal::Archive&)>& read) {
+  OwnOrCopy([&] { read(own); }, [&](Copy& copy) { read(copy.Open(backup_).archive()); });
 }
 
 bool OtherCopies::Hold(const repo::TreeEntry& wanted) {
@@ -193,14 +253,7 @@ std::vector<std::string> OtherCopies::Warnings() const {
 
 void PieceReader::Read(const repo::TreeEntry& entry,
                        const std::function<void(const PieceSource&)>& read) {
-  try {
-    read({.entry = entry, .frames = frames_, .keyring = repository_.keyring()});
-  } catch (const DestinationError&) {
-    throw;
-  } catch (const Error& error) {
-    if (!base::MayLieElsewhere(error)) throw;
-    others_.ReadInstead(error, entry, read);
-  }
+  others_.Read({.entry = entry, .frames = frames_, .keyring = repository_.keyring()}, read);
 }
 
 base::Bytes PieceReader::Content(const repo::TreeEntry& entry) {

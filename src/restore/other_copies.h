@@ -1,12 +1,16 @@
 // The same backup in other repositories: for the pieces that the restore's own cannot give.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/reporter.h"
 #include "repo/frame_reader.h"
@@ -19,23 +23,44 @@
 
 namespace holdfast::restore {
 
+// Whether the repository of a restore answers. Thread-safe.
+class Silence {
+ public:
+  explicit Silence(base::Clock& clock) : clock_(clock) {}
+
+  // What it failed with while others are to be asked first; empty when it is to be asked. Now and
+  // then one is sent to look whether it is back, and tells: the rest go on without it.
+  std::optional<base::Error> Now();
+  // How a piece ended that it was asked for at `asked`.
+  void NoteAnswer();
+  void NoteFailure(const base::Error& why, std::chrono::steady_clock::time_point asked);
+
+ private:
+  base::Clock& clock_;
+  std::mutex mutex_;
+  std::optional<base::Error> why_;
+  std::chrono::steady_clock::time_point next_look_;
+};
+
 // Thread-safe. A repository is opened, and its copy of the backup pinned against deletion, when
 // something is wanted from it for the first time; one that cannot be had is told of and done
 // without.
 class OtherCopies {
  public:
-  OtherCopies(repo::Snapshot backup, std::vector<OtherPlace> places, base::Reporter& report);
+  OtherCopies(repo::Snapshot backup, std::vector<OtherPlace> places, base::Clock& clock,
+              base::Reporter& report);
   ~OtherCopies();
 
-  // Runs `read` with the same file of one copy after the other, until it returns. Throws `why`,
-  // what was wrong at first, when no copy can give it.
-  void ReadInstead(const base::Error& why, const repo::TreeEntry& wanted,
-                   const std::function<void(const PieceSource&)>& read);
-  // As above, with their archives of the source's WAL.
-  void ReadLogInstead(const base::Error& why, const std::function<void(wal::Archive&)>& read);
+  // Runs `read` with `own`, and where that cannot give it with the same file of one copy after the
+  // other, until it returns. The copies come first for a while when the own repository was waited
+  // for in vain. Throws what was wrong at first when nobody can give it.
+  void Read(const PieceSource& own, const std::function<void(const PieceSource&)>& read);
+  // As above, with archives of the source's WAL.
+  void ReadLog(wal::Archive& own, const std::function<void(wal::Archive&)>& read);
 
-  // Is every pack there that this file needs, in one of them? For a plan: nothing is read but
-  // listings, lists of packs and, where a copy lacks some itself, maps.
+  // Can one of them give this file? For a plan: nothing is read but listings and lists of packs,
+  // and where a copy lacks packs itself or has damaged ones, the file's maps and what of it lies
+  // there.
   bool Hold(const repo::TreeEntry& wanted);
 
   void KeepAlive();  // the pins
@@ -44,9 +69,13 @@ class OtherCopies {
 
  private:
   class Copy;
-  void Instead(const base::Error& why, const std::function<void(Copy&)>& read);
+  void OwnOrCopy(const std::function<void()>& own, const std::function<void(Copy&)>& read);
+  bool TryCopies(const base::Error& why, const std::function<void(Copy&)>& read);
+  void FromCopy(const base::Error& why, const std::function<void(Copy&)>& read);
 
   const repo::Snapshot backup_;
+  base::Clock& clock_;
+  Silence silence_;  // of the own repository
   std::vector<std::unique_ptr<Copy>> copies_;
 };
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/error.h"
-#include "repo/content_store.h"
 #include "repo/damage_mark.h"
 #include "repo/snapshot.h"
 #include "repo/stored_check.h"
@@ -56,20 +54,6 @@ std::string ToText(const NeededPacks& packs, const repo::BackupId& backup) {
                                 fmt::join(packs.first_marked, ", "), more ? " and others" : ""));
   }
   return fmt::format("{}", fmt::join(texts, "; "));
-}
-
-bool NeedsMissing(repo::FrameReader& frames, const repo::Content& content,
-                  const NeededPacks& packs) {
-  bool any = false;
-  try {
-    repo::ForEachPackOf(frames, content, [&](const repo::PackId& pack) {
-      any = any || packs.missing.contains(repo::ShortPackId::Of(pack));
-    });
-  } catch (const base::Error& error) {
-    if (error.kind() != base::ErrorKind::kCorrupt) throw;
-    return true;
-  }
-  return any;
 }
 
 }  // namespace holdfast::restore

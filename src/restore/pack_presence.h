@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "repo/frame_reader.h"
+#include "repo/ids.h"
 #include "repo/repository.h"
-#include "repo/tree.h"
 
 namespace holdfast::restore {
 
@@ -27,10 +26,5 @@ NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupI
 
 // "2 of the 40 packs of backup shop/... are missing, the first is 12ab...": for a sentence.
 std::string ToText(const NeededPacks& packs, const repo::BackupId& backup);
-
-// Does the file's content need a pack that is missing? Reads its maps and extent lists; one that
-// cannot be read counts as needing.
-bool NeedsMissing(repo::FrameReader& frames, const repo::Content& content,
-                  const NeededPacks& packs);
 
 }  // namespace holdfast::restore

@@ -194,7 +194,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .to = to,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .config = {},
-                   .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others, report),
+                   .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
+                                                           repository.clock(), report),
                    .warnings = {}};
   for (const auto& [oid, directory] : plan.tablespaces)
     AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });

@@ -51,17 +51,11 @@ base::Bytes ReadSegment(wal::Archive& archive, const catalog::ClusterFacts& fact
                     {"choose another backup: holdfast list shows them"});
 }
 
-base::Bytes ReadSegmentSomewhere(wal::Archive& archive, const RestorePlan& plan,
-                                 const std::string& name) {
-  base::Bytes bytes;
-  const auto read = [&](wal::Archive& from) { bytes = ReadSegment(from, plan.facts, name); };
-  try {
-    read(archive);
-  } catch (const base::Error& error) {
-    if (!base::MayLieElsewhere(error)) throw;
-    plan.others->ReadLogInstead(error, read);
-  }
-  return bytes;
+base::Bytes ReadHistory(wal::Archive& archive, const catalog::ClusterFacts& facts,
+                        const std::string& name) {
+  if (std::optional<base::Bytes> history = archive.Get(facts.system, name))
+    return std::move(*history);
+  throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{} is not in the archive", name));
 }
 
 }  // namespace
@@ -123,7 +117,9 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
        wal::NeededSegments(plan_.lineage, plan_.facts.start_lsn, plan_.facts.stop_lsn,
                            plan_.facts.wal_segment_size)) {
     base::ThrowIfStopped(stop);
-    base::Bytes segment = ReadSegmentSomewhere(archive, plan_, name);
+    base::Bytes segment;
+    plan_.others->ReadLog(
+        archive, [&](wal::Archive& from) { segment = ReadSegment(from, plan_.facts, name); });
     if (alone) EndWalAt(plan_.facts.stop_lsn, name, segment);
     out_.Write("pg_wal/" + name, segment, kFileMode);
   }
@@ -132,11 +128,10 @@ void RecoveryFiles::WriteWal(const repo::Repository& repository, const std::stop
 
 void RecoveryFiles::WriteHistory(wal::Archive& archive) {
   const std::string name = pg::FormatHistoryName(plan_.facts.timeline);
-  const std::optional<base::Bytes> history = archive.Get(plan_.facts.system, name);
-  if (!history) {
-    throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{} is not in the archive", name));
-  }
-  out_.Write("pg_wal/" + name, *history, kFileMode);
+  base::Bytes history;
+  plan_.others->ReadLog(
+      archive, [&](wal::Archive& from) { history = ReadHistory(from, plan_.facts, name); });
+  out_.Write("pg_wal/" + name, history, kFileMode);
 }
 
 }  // namespace holdfast::restore

@@ -5,15 +5,26 @@
 #include <utility>
 
 #include "base/error.h"
+#include "pg/digits.h"
 #include "restore/claim.h"
 
 namespace holdfast::restore {
 
 namespace {
 
-// Links are tablespaces; a linked pg_wal becomes a directory.
+constexpr std::string_view kTablespaces = "pg_tblspc/";
+
+// Links are tablespaces; a linked pg_wal becomes a directory. What any other led to is in no
+// backup: nothing is in its place then, so that who misses it finds out what it was.
 void AddLink(repo::TreeEntry link, TreeSink& sink, SetAside& aside) {
   if (const auto oid = TablespaceOf(link.path)) return sink.AddTablespace(link, *oid);
+  if (link.path != "pg_wal") {
+    aside.warnings.push_back(fmt::format(
+        "{} was a link to {} on the source: what that leads to is not in the backup, and here the "
+        "link is left out",
+        link.path, link.link_target));
+    return;
+  }
   aside.warnings.push_back(fmt::format("{} was a link to {} on the source: here it is a directory",
                                        link.path, link.link_target));
   link.type = repo::FileType::kDirectory;
@@ -21,8 +32,19 @@ void AddLink(repo::TreeEntry link, TreeSink& sink, SetAside& aside) {
   sink.AddDirectory(link);
 }
 
+// Somebody left it where the server expects folders, and recovery ends with an error on it.
+bool IsInTheWay(std::string_view path) {
+  return path.starts_with(kTablespaces) &&
+         path.find('/', kTablespaces.size()) == std::string_view::npos;
+}
+
 bool AddRegular(repo::TreeEntry file, const std::set<std::string>& changed, TreeSink& sink,
                 SetAside& aside) {
+  if (IsInTheWay(file.path)) {
+    aside.warnings.push_back(fmt::format(
+        "{} is left out: PostgreSQL does not recover when a file lies there", file.path));
+    return true;
+  }
   if (file.path == kControlPath) {
     aside.control = std::move(file);
   } else if (file.path == kAutoConfPath) {
@@ -38,10 +60,9 @@ bool AddRegular(repo::TreeEntry file, const std::set<std::string>& changed, Tree
 }  // namespace
 
 std::optional<pg::Oid> TablespaceOf(std::string_view path) {
-  constexpr std::string_view kPrefix = "pg_tblspc/";
-  if (!path.starts_with(kPrefix)) return std::nullopt;
-  path.remove_prefix(kPrefix.size());
-  return static_cast<pg::Oid>(std::stoul(std::string(path.substr(0, path.find('/')))));
+  if (!path.starts_with(kTablespaces)) return std::nullopt;
+  path.remove_prefix(kTablespaces.size());
+  return pg::ParseNameNumber<pg::Oid>(path.substr(0, path.find('/')));
 }
 
 const repo::TreeEntry& SetAside::Control() const {

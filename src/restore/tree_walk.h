@@ -17,7 +17,8 @@ namespace holdfast::restore {
 inline constexpr std::string_view kConfigPath = "postgresql.conf";
 inline constexpr std::string_view kAutoConfPath = "postgresql.auto.conf";
 
-// Where the tablespace lies to which a path below pg_tblspc belongs.
+// The tablespace to which a path below pg_tblspc belongs. Empty for all others, and for what
+// somebody left in pg_tblspc under a name that is no tablespace's.
 std::optional<pg::Oid> TablespaceOf(std::string_view path);
 
 class TreeSink {
@@ -25,7 +26,8 @@ class TreeSink {
   virtual ~TreeSink() = default;
   // The data directory itself has the empty path.
   virtual void AddDirectory(const repo::TreeEntry& directory) = 0;
-  // A link to a tablespace outside the data directory; what it holds follows, below its path.
+  // A link to a tablespace outside the data directory; what it holds follows, below its path. Other
+  // links are left out.
   virtual void AddTablespace(const repo::TreeEntry& link, pg::Oid oid) = 0;
   // False ends the walk.
   virtual bool AddFile(repo::TreeEntry file) = 0;
@@ -36,7 +38,7 @@ struct SetAside {
   std::optional<repo::TreeEntry> control;    // last of all
   std::optional<repo::TreeEntry> auto_conf;  // absent: the cluster had none
   std::vector<repo::TreeEntry> changed;      // those asked for
-  std::vector<std::string> warnings;         // a linked pg_wal becomes a directory
+  std::vector<std::string> warnings;         // links and files that are left out
 
   // Error(kCorrupt) when the backup has none.
   const repo::TreeEntry& Control() const;

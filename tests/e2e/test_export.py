@@ -137,7 +137,9 @@ def test_an_encrypted_7z_tells_nothing_without_its_passphrase(shop, oracle):
     assert list(nothing.iterdir()) == []
 
 
-def test_a_copy_serves_what_the_repository_has_lost(shop):
+@pytest.fixture
+def offsite(shop):
+    """A copy in the configuration, not made."""
     full = shop.program.config.read_text()
     shop.program.configure(full.replace("[source.shop]\n", f"""[repository.offsite]
 url = "file://{shop.workplace.path}/offsite"
@@ -145,7 +147,12 @@ key_file = "{shop.workplace.path}/offsite.key"
 [source.shop]
 copies = [{{ repository = "offsite" }}]
 """))
-    shop.program.run("init", "--repository", "offsite")
+    yield "offsite"
+    shop.program.configure(full)
+
+
+def test_a_copy_serves_what_the_repository_has_lost(shop, offsite):
+    shop.program.run("init", "--repository", offsite)
     shop.program.run("copy")
     packs = pathlib.Path(shop.place.path, "packs")
     packs.rename(packs.with_name("away"))
@@ -156,7 +163,6 @@ copies = [{{ repository = "offsite" }}]
         assert any("copy in offsite" in warning for warning in told["warnings"])
     finally:
         packs.with_name("away").rename(packs)
-        shop.program.configure(full)
     shop.server_on(unpack(archive, shop.workplace.path / "from-copy"))
 
 
@@ -177,11 +183,15 @@ def test_a_dry_run_writes_nothing(shop):
     assert not archive.exists()
 
 
+@pytest.mark.usefixtures("offsite")
 def test_a_disk_that_gets_full(shop):
+    """No copy is tried against that."""
     disk = small_disk(shop.workplace, "disk", 256 << 10)
-    refused(shop, "export", "shop/latest", "--to", disk / "shop.tar", code=5, says="are needed")
-    for ending in ("tar.gz", "7z"):
-        refused(shop, "export", "shop/latest", "--to", disk / f"shop.{ending}", code=5, says="No space left")
+    password = ("--password-file", shop.workplace.write("short", "secret\n"))
+    for words, says in (("shop.tar",), "are needed"), (("shop.tar.gz",), "No space left"), (("shop.7z",), "No space left"), \
+            (("secret.7z", *password), "7z ended with"):
+        said = refused(shop, "export", "shop/latest", "--to", disk / words[0], *words[1:], code=5, says=says, hint=says[0] != "7")
+        assert "offsite" not in said
     assert list(disk.iterdir()) == []
     assert shutil.disk_usage(disk).used == 0
 

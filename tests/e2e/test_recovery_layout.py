@@ -113,6 +113,36 @@ def test_a_linked_pg_wal(protect, method):
     check_sound(server, ledger)
 
 
+def test_what_lies_in_a_data_directory_and_is_not_the_servers(protect):
+    def strew(server):
+        spaces = server.data / "pg_tblspc"
+        for folder in (spaces / "stray", spaces / "12abc"):
+            folder.mkdir()
+            (folder / "x").write_text("x")
+        (spaces / "notes.txt").write_text("mine")
+        for link, to in (("pg_tblspc/elsewhere", "/tmp"), ("pg_tblspc/777", "/tmp"), ("server.crt", "/etc/hostname"),
+                         ("log", "/nowhere")):
+            os.symlink(to, server.data / link)
+    shop = protect(17, LOCAL, prepare=strew)
+    shop.write(1001)
+    ledger = shop.moment().ledger
+    said = shop.program.run("backup", "shop")
+    assert "links lead there: log (a link to /nowhere), server.crt (a link to /etc/hostname)" in said.err
+    to = shop.workplace.path / "back"
+    shop.program.run("restore", "shop", "--to", to, "--dry-run")
+    told = shop.program.json("restore", "shop", "--to", to, code=1)
+    assert [text.split()[0] for text in told["warnings"]] == ["log", "pg_tblspc/notes.txt", "server.crt"]
+    for name in ("log", "server.crt", "pg_tblspc/elsewhere", "pg_tblspc/777", "pg_tblspc/notes.txt"):
+        assert not os.path.lexists(to / name)
+    assert (to / "pg_tblspc/12abc").is_dir()
+    archive = shop.workplace.path / "shop.tar"
+    shop.program.run("export", "shop/latest", "--to", archive, code=1)
+    server = shop.server_on(to).start()
+    server.wait_until_promoted()
+    # pg_checksums takes every folder there for a tablespace.
+    check_sound(server, ledger, checksums=False)
+
+
 @pytest.mark.parametrize("method", [LOCAL, SQL])
 def test_a_second_backup_stores_what_changed_and_restores_alone(protect, method):
     shop = received(protect, 15, method)
