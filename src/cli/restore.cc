@@ -261,10 +261,10 @@ void LeaveToWhoReachesFurther(Session& session, const Options& options, const Pl
   std::vector<const config::Repository*> places;
   places.reserve(further.size());
   for (const auto& [reach, other] : further) places.push_back(other);
-  throw BetterElsewhere(fmt::format("its WAL has a gap at {}, and that in {} goes on to {}",
-                                    pg::FormatLsn(plan.wal_end), places.front()->name,
-                                    pg::FormatLsn(further.front().first)),
-                        std::move(places));
+  std::string why = fmt::format("its WAL has a gap at {}, and that in {} goes on to {}",
+                                pg::FormatLsn(plan.wal_end), places.front()->name,
+                                pg::FormatLsn(further.front().first));
+  throw BetterElsewhere(std::move(why), std::move(places));
 }
 
 int RestoreFrom(Session& session, const Options& options, const Place& place) {

@@ -273,3 +273,37 @@ def test_each_backup_goes_to_the_copies_and_a_restore_falls_over_to_one(workplac
     result = scene.program.run("restore", "shop", "--to", to, code=1)
     assert "from the copy in offsite" in result.err
     assert ledger(recovered(postgres_on, to)) == wanted
+
+
+def test_behind_a_gap_the_copy_that_reaches_furthest_is_followed(workplace, holdfast, postgres, postgres_on):
+    """And not the next one in order, which may have less than what is left."""
+    third = f'[repository.third]\nurl = "file://{workplace.path}/third"\nkey_file = "{workplace.path}/third.key"\n'
+    server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
+    scene = new_scene(workplace, holdfast, server,
+                      copies=f'copies = [{{ repository = "offsite" }}, {{ repository = "third" }}]\n{third}')
+    scene.program.run("init", "--repository", "third")
+    back_up(scene, 1)
+    ends = []
+    for number in range(2, 7):
+        scene.server.execute(f"UPDATE ledger SET round = {number} WHERE i <= 100")
+        ends.append(archive_all(scene))
+    wanted = ledger(scene.server)
+    for folder in (offsite(scene), workplace.path / "third"):
+        eventually(lambda folder=folder: any(path.name.startswith(ends[-1]) for path in segments_in(folder)), "the copies")
+
+    def lose(folder, *names):
+        for path in segments_in(folder):
+            if path.name.startswith(names):
+                path.unlink()
+    lose(scene.repository, ends[3])
+    lose(offsite(scene), *ends[1:])
+    result = scene.program.run("--json", "restore", "shop", "--to", (to := scene.new_folder()), code=1)
+    assert result.json()["repository"] == "third", result
+    restored = recovered(postgres_on, to)
+    assert ledger(restored) == wanted
+    restored.stop()
+
+    # The one that has it all is down: what is left of the first is more than what the other copy has.
+    (workplace.path / "third" / "config").unlink()
+    result = scene.program.run("--json", "restore", "shop", "--to", scene.new_folder(), "--dry-run", code=1)
+    assert result.json()["repository"] == "main", result
