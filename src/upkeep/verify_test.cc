@@ -201,10 +201,12 @@ TEST(Verify, TakesARecordThatItIsTooOldToReadForNoDamage) {
   const Sample& sample = Whole();
   const std::string object = ObjectsUnder(*sample.repository, repo::kSnapshotsPrefix).front();
   const Flip newer(sample, object, std::string_view("HFSNAP").size(), 6);
-  const VerifyResult result = VerifyAt(sample, VerifyLevel::kList);
-  EXPECT_TRUE(result.damages.empty());
-  ASSERT_EQ(result.warnings.size(), 1U);
-  EXPECT_NE(result.warnings.front().find("nothing is known of backup"), std::string::npos);
+  for (const VerifyLevel level : {VerifyLevel::kList, VerifyLevel::kPacks, VerifyLevel::kData}) {
+    const VerifyResult result = VerifyAt(sample, level);
+    EXPECT_THAT(NamesOf(result.damages), testing::IsEmpty());
+    ASSERT_EQ(result.warnings.size(), 1U);
+    EXPECT_NE(result.warnings.front().find("nothing is known of backup"), std::string::npos);
+  }
 }
 
 TEST(Verify, NamesAMissingPackInFullAndWhatItTakesAtEveryLevel) {
