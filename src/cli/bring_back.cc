@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/copy_source.h"
 #include "cli/source_access.h"
 #include "cli/source_places.h"
 #include "replicate/heal.h"
+#include "repo/snapshot.h"
 
 namespace holdfast::cli {
 namespace {
@@ -42,21 +45,20 @@ void Tell(const std::vector<replicate::CopyFailure>& failures, const std::string
 class OnePlace {
  public:
   OnePlace(Session& session, const repo::Repository& damaged, const BringBackRequest& request,
-           const config::Repository& place, BringBackResult& result)
+           const config::Repository& place, BringBackResult& result, BroughtBack& brought)
       : session_(session),
         damaged_(damaged),
         request_(request),
         place_(place),
         result_(result),
+        brought_(brought),
         from_(OpenPlace(session, place)) {
     from_.RequireContentKey("bringing back what is lost");
-    brought_.from = place.name;
   }
 
-  BroughtBack Run(const std::vector<repo::BackupId>& backups, const std::vector<std::string>& wal) {
+  void Run(const std::vector<std::string>& wal, replicate::HealRequest backups) {
     BringWal(wal);
-    BringBackups(backups);
-    return std::move(brought_);
+    BringBackups(std::move(backups));
   }
 
  private:
@@ -69,6 +71,8 @@ class OnePlace {
     const CopyRequest copy{.from = &place_, .to = request_.settings, .source = request_.source};
     replicate::CopyPlan plan = replicate::PlanCopy(from_, damaged_, request_.source, {});
     for (const repo::Snapshot& backup : plan.backups) brought_.only_there.push_back(backup.id);
+    // Without a backup WAL is of no use.
+    if (repo::ListBackups(damaged_, request_.source).empty()) return;
     plan.backups.clear();
     plan.failures.clear();
     replicate::CopyOptions options;
@@ -81,16 +85,23 @@ class OnePlace {
     Tell(copied.failures, place_.name, result_);
   }
 
-  void BringBackups(const std::vector<repo::BackupId>& backups) {
-    replicate::HealRequest heal{.source = request_.source, .backups = backups};
+  void BringBackups(replicate::HealRequest heal) {
     heal.options.pack_size = request_.settings->pack_size;
     heal.options.compression = CompressionOf(*request_.settings);
     heal.options.dry_run = request_.dry_run;
-    replicate::HealResult healed =
-        replicate::HealBackups(from_, damaged_, heal, session_.reporter(), session_.stop());
-    Tell(healed.failures, place_.name, result_);
-    brought_.healed = std::move(healed.healed);
-    brought_.bytes_stored += healed.bytes_stored;
+    replicate::HealResult healed;
+    const auto keep = [&] {
+      Tell(healed.failures, place_.name, result_);
+      brought_.healed = std::move(healed.healed);
+      brought_.bytes_stored += healed.bytes_stored;
+    };
+    try {
+      replicate::HealBackups(from_, damaged_, heal, healed, session_.reporter(), session_.stop());
+    } catch (...) {
+      keep();
+      throw;
+    }
+    keep();
   }
 
   Session& session_;
@@ -98,9 +109,20 @@ class OnePlace {
   const BringBackRequest& request_;
   const config::Repository& place_;
   BringBackResult& result_;
+  BroughtBack& brought_;
   const repo::Repository from_;
-  BroughtBack brought_;
 };
+
+// As they are now: what is another later was healed by somebody.
+std::map<repo::BackupId, codec::Digest> RecordsOf(const repo::Repository& damaged,
+                                                  const std::vector<repo::BackupId>& backups) {
+  std::map<repo::BackupId, codec::Digest> records;
+  for (const repo::BackupId& id : backups) {
+    const auto record = damaged.storage().Get(repo::SnapshotObject(id));
+    if (record) records.emplace(id, codec::Sha256(*record));
+  }
+  return records;
+}
 
 }  // namespace
 
@@ -114,23 +136,30 @@ BringBackResult BringBack(Session& session, const repo::Repository& damaged,
         "in use may only add");
     return result;
   }
-  std::vector<repo::BackupId> backups = request.backups;
+  replicate::HealRequest heal{.source = request.source, .backups = request.backups};
+  if (!places.empty()) heal.records = RecordsOf(damaged, request.backups);
+  heal.altered = request.altered;
   std::vector<std::string> wal = request.wal;
   for (const config::Repository* place : places) {
+    BroughtBack brought{.from = place->name};
+    bool opened = false;
     try {
-      BroughtBack brought = OnePlace(session, damaged, request, *place, result).Run(backups, wal);
-      std::erase_if(backups, [&](const repo::BackupId& id) {
-        return std::ranges::find(brought.healed, id) != brought.healed.end();
-      });
-      std::erase_if(wal, [&](const std::string& object) {
-        return std::ranges::find(brought.wal_healed, object) != brought.wal_healed.end();
-      });
-      result.places.push_back(std::move(brought));
+      OnePlace there(session, damaged, request, *place, result, brought);
+      opened = true;
+      there.Run(wal, heal);
     } catch (const Error& error) {
       if (error.kind() == base::ErrorKind::kCancelled) throw;
       result.warnings.push_back(
           fmt::format("not all is brought back from {}: {}", place->name, error.message()));
     }
+    // Also what was done before something failed: the next place must not do it again.
+    std::erase_if(heal.backups, [&](const repo::BackupId& id) {
+      return std::ranges::find(brought.healed, id) != brought.healed.end();
+    });
+    std::erase_if(wal, [&](const std::string& object) {
+      return std::ranges::find(brought.wal_healed, object) != brought.wal_healed.end();
+    });
+    if (opened) result.places.push_back(std::move(brought));
   }
   return result;
 }

@@ -16,6 +16,7 @@ struct BringBackRequest {
   const config::Repository* settings = nullptr;  // of the damaged repository
   std::string source;
   std::vector<repo::BackupId> backups;  // that are hit, ascending
+  std::set<repo::ShortPackId> altered;  // packs, marked or not
   std::vector<std::string> wal;         // names of damaged objects of its WAL archive
   bool dry_run = false;
 };
@@ -36,8 +37,9 @@ struct BringBackResult {
 };
 
 // Asks every other repository that the configuration names for the source, in its order. One that
-// cannot be opened, or is damaged in the same place, is a warning. What is altered must be marked
-// by now. With a key here that may only add nothing is brought back, which is a warning too.
+// cannot be opened, or is damaged in the same place, is a warning. Brings no WAL where the damaged
+// repository has no backup of the source. With a key here that may only add nothing is brought
+// back, which is a warning too.
 BringBackResult BringBack(Session& session, const repo::Repository& damaged,
                           const BringBackRequest& request);
 

@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "catalog/cluster_facts.h"
@@ -15,7 +17,10 @@
 #include "cli/source_access.h"
 #include "cli/table.h"
 #include "replicate/log_copy.h"
+#include "repo/damage_mark.h"
+#include "repo/ids.h"
 #include "repo/snapshot.h"
+#include "repo/stored_check.h"
 #include "upkeep/examine.h"
 #include "upkeep/verify.h"
 #include "wal/archive.h"
@@ -57,11 +62,25 @@ std::string SourceOf(std::string_view backup) {
   return std::string(backup.substr(0, backup.find('/')));
 }
 
+std::optional<repo::ShortPackId> PackOf(std::string_view object) {
+  if (!object.starts_with(repo::kPacksPrefix) || !repo::IsStoredName(object)) return std::nullopt;
+  return repo::ShortPackId::Of(repo::PackId::FromHex(object.substr(object.rfind('/') + 1)));
+}
+
+std::set<repo::ShortPackId> AlteredPacks(const std::vector<upkeep::Damage>& damages) {
+  std::set<repo::ShortPackId> packs;
+  for (const upkeep::Damage& damage : damages) {
+    if (const auto pack = PackOf(damage.object)) packs.insert(*pack);
+  }
+  return packs;
+}
+
 BringBackRequest RequestFor(const std::string& source, const config::Repository& settings,
                             const Options& options, const upkeep::VerifyResult& found) {
   BringBackRequest request{.settings = &settings,
                            .source = source,
                            .backups = {},
+                           .altered = AlteredPacks(found.damages),
                            .wal = {},
                            .dry_run = options.dry_run};
   for (const BackupLoss& loss : LossesOf(found.damages)) {
@@ -88,23 +107,90 @@ bool IsOfBackups(std::string_view object) {
   return object.starts_with(repo::kPacksPrefix) || object.starts_with(repo::kSnapshotsPrefix);
 }
 
+bool Needs(storage::Storage& storage, const std::string& backup, const repo::ShortPackId& pack) {
+  try {
+    const auto packs = repo::ReadPackList(storage, repo::BackupId::Parse(backup));
+    return std::ranges::find(packs, pack) != packs.end();
+  } catch (const base::Error& error) {
+    // Gone: it lacks nothing any more. What cannot be read may need it.
+    if (error.kind() == base::ErrorKind::kNotFound) return false;
+    if (error.kind() != base::ErrorKind::kCorrupt && error.kind() != base::ErrorKind::kUsage) throw;
+    return true;
+  }
+}
+
+// Of a pack that could not be marked, and so was not read again, by those that still need it.
+std::vector<upkeep::Damage::Hit> HitsLeft(const repo::Repository& repository,
+                                          const upkeep::Damage& damage) {
+  std::vector<upkeep::Damage::Hit> hits;
+  const auto pack = PackOf(damage.object);
+  if (!pack || repository.storage().Stat(repo::DamageMarkObject(*pack))) return hits;
+  std::map<std::string, bool> needs;
+  for (const upkeep::Damage::Hit& hit : damage.hits) {
+    const auto [known, is_new] = needs.try_emplace(hit.backup, false);
+    if (is_new) known->second = Needs(repository.storage(), hit.backup, *pack);
+    if (known->second) hits.push_back(hit);
+  }
+  return hits;
+}
+
 // What is still damaged: of backups by another look, of the rest what was not healed.
 upkeep::VerifyResult LookAgain(Session& session, const repo::Repository& repository,
                                const Options& options, const Repaired& repaired) {
-  // What was found by reading packs is marked by now.
-  const upkeep::VerifyLevel level =
-      options.level == upkeep::VerifyLevel::kMetadata ? options.level : upkeep::VerifyLevel::kList;
+  // What was found by reading packs is marked by now, if it could be.
+  const bool reads_packs =
+      options.level == upkeep::VerifyLevel::kPacks || options.level == upkeep::VerifyLevel::kData;
   upkeep::VerifyResult left =
-      upkeep::Verify(repository, {.level = level, .source = options.source, .reread_marked = true},
+      upkeep::Verify(repository,
+                     {.level = reads_packs ? upkeep::VerifyLevel::kList : options.level,
+                      .source = options.source,
+                      .reread_marked = true},
                      session.reporter(), session.stop());
   const std::set<std::string> healed = HealedWal(repaired.brought);
+  std::vector<upkeep::Damage> more;
   for (const upkeep::Damage& damage : repaired.found.damages) {
     const bool known = std::ranges::find(left.damages, damage.object, &upkeep::Damage::object) !=
                        left.damages.end();
-    if (!known && !IsOfBackups(damage.object) && !healed.contains(damage.object))
-      left.damages.push_back(damage);
+    if (known) continue;
+    if (!IsOfBackups(damage.object) && !healed.contains(damage.object)) more.push_back(damage);
+    if (!reads_packs) continue;
+    upkeep::Damage still{
+        .object = damage.object, .problem = damage.problem, .hits = HitsLeft(repository, damage)};
+    if (!still.hits.empty()) more.push_back(std::move(still));
   }
+  std::ranges::move(more, std::back_inserter(left.damages));
   return left;
+}
+
+// Whatever took the record of a backup away, unless somebody forgot it: it is lost.
+void FindVanished(const repo::Repository& repository, const std::vector<repo::BackupId>& before,
+                  std::vector<upkeep::Damage>& left) {
+  storage::Storage& storage = repository.storage();
+  const std::vector<repo::BackupId> now = repo::ListBackups(repository);
+  for (const repo::BackupId& id : before) {
+    if (std::ranges::binary_search(now, id) || storage.Stat(repo::TombstoneObject(id))) continue;
+    left.push_back({.object = repo::SnapshotObject(id),
+                    .problem = "was there before, and is gone",
+                    .hits = {{.backup = id.ToString()}}});
+  }
+}
+
+// Those that this repository holds, or is meant to: what others hold is none of its losses.
+std::vector<std::string> SourcesHere(Session& session, const repo::Repository& repository,
+                                     const config::Repository& settings, const std::string& named) {
+  const std::vector<std::string> held = repo::ListSources(repository);
+  std::vector<std::string> sources = SourcesToShow(session, repository, named);
+  std::erase_if(sources, [&](const std::string& name) {
+    if (std::ranges::find(held, name) != held.end()) return false;
+    return std::ranges::none_of(session.config().sources, [&](const config::Source& source) {
+      return source.name == name &&
+             (&session.config().RepositoryNamed(source.repository) == &settings ||
+              std::ranges::any_of(source.copies, [&](const config::Copy& copy) {
+                return &session.config().RepositoryNamed(copy.repository) == &settings;
+              }));
+    });
+  });
+  return sources;
 }
 
 void FindGaps(const repo::Repository& repository, const std::string& source,
@@ -175,19 +261,22 @@ void FindNext(const repo::Repository& repository, const std::vector<std::string>
 Repaired Run(Session& session, const repo::Repository& repository,
              const config::Repository& settings, const Options& options) {
   Repaired repaired;
+  const std::vector<repo::BackupId> before = repo::ListBackups(repository, options.source);
   repaired.found = upkeep::Verify(repository,
                                   {.level = options.level,
                                    .source = options.source,
                                    .mark = !options.dry_run,
                                    .reread_marked = true},
                                   session.reporter(), session.stop());
-  const std::vector<std::string> sources = SourcesToShow(session, repository, options.source);
+  const std::vector<std::string> sources =
+      SourcesHere(session, repository, settings, options.source);
   for (const std::string& source : sources) {
     repaired.brought[source] =
         BringBack(session, repository, RequestFor(source, settings, options, repaired.found));
   }
   const bool changed = !options.dry_run && !repaired.found.damages.empty();
   repaired.left = changed ? LookAgain(session, repository, options, repaired) : repaired.found;
+  if (changed) FindVanished(repository, before, repaired.left.damages);
   const std::vector<BackupLoss> losses = LossesOf(repaired.left.damages);
   FindFlaws(repository, sources, losses, repaired.flaws);
   FindNext(repository, sources, losses, repaired.next);

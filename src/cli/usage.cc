@@ -29,11 +29,23 @@ void KeepOnly(const std::string& source, upkeep::Usage& usage) {
                       {"holdfast usage shows all sources"});
 }
 
+// What copied backups recorded was asked of another store.
+void LeaveOutCopied(Session& session, const config::Repository& settings,
+                    RequestsBySource& requests) {
+  for (const config::Source& source : session.config().sources) {
+    if (&session.config().RepositoryNamed(source.repository) != &settings)
+      requests.erase(source.name);
+  }
+}
+
 // The records are sealed; sizes are not.
 std::optional<RequestsBySource> RequestsIn(Session& session, const config::Repository& settings) {
   if (!storage::IsS3(settings.url)) return std::nullopt;
   try {
-    return RequestsOfLastMonth(OpenRepository(session, settings), session.clock().Now());
+    RequestsBySource requests =
+        RequestsOfLastMonth(OpenRepository(session, settings), session.clock().Now());
+    LeaveOutCopied(session, settings, requests);
+    return requests;
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::kUsage) throw;
     session.reporter().Note("requests are not shown: " + error.message());
@@ -60,7 +72,7 @@ int ShowUsage(Session& session, const std::string& source) {
   for (const std::string& backup : report.usage.unreadable)
     session.reporter().Warn("what it needs is not known: backup " + backup);
   for (const std::string& name : report.usage.unknown)
-    session.reporter().Warn("not understood, and counted with the records: " + name);
+    session.reporter().Warn("not understood, and counted with the WAL: " + name);
   const bool whole = report.usage.unreadable.empty() && report.usage.unknown.empty();
   return ToInt(whole ? ExitCode::kDone : ExitCode::kAttention);
 }

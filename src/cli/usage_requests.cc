@@ -24,10 +24,8 @@ void Add(catalog::RequestFacts& sum, const catalog::RequestFacts& more) {
 std::map<std::string, RecordedRequests> RequestsOfLastMonth(const repo::Repository& repository,
                                                             base::Time now) {
   std::map<std::string, RecordedRequests> recorded;
-  const auto unreadable = [&](const repo::BackupId& id, const base::Error&) {
-    ++recorded[id.source].backups;
-    ++recorded[id.source].unrecorded;
-  };
+  // Of when they are is not known either.
+  const auto unreadable = [](const repo::BackupId&, const base::Error&) {};
   for (const catalog::ClusterBackup& backup : catalog::ClusterBackups(repository, {}, unreadable)) {
     if (now - backup.snapshot.facts.started > kMonth) continue;
     RecordedRequests& source = recorded[backup.snapshot.id.source];

@@ -15,7 +15,8 @@ struct RecordedRequests {
   catalog::RequestFacts sum;
 };
 
-// By source. `now` on the hosts' clocks. Backups that cannot be read tell nothing.
+// By source. `now` on the hosts' clocks. Backups that cannot be read do not count: when they
+// were made is not known.
 std::map<std::string, RecordedRequests> RequestsOfLastMonth(const repo::Repository& repository,
                                                             base::Time now);
 

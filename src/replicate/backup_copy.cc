@@ -28,6 +28,7 @@ repo::WriterOptions WriterOptionsFor(const BackupCopyContext& context, const rep
   writer.pack_size = context.options.pack_size;
   writer.compression = context.options.compression;
   writer.in_place_of = context.in_place_of;
+  writer.altered = context.altered;
   return writer;
 }
 
@@ -85,7 +86,7 @@ class Copying {
     draft.tree = CopyTree(sides_, writer_, pairs_, tree, shared_, stop);
     base::ThrowIfStopped(stop);
     RequireLog(context_.to, backup_);
-    CopyPins(context_.from, context_.to, backup_.id);
+    if (!context_.in_place_of) CopyPins(context_.from, context_.to, backup_.id);
     repo::Snapshot snapshot = writer_.Commit(std::move(draft));
     return {.snapshot = std::move(snapshot),
             .packs = packs.size(),

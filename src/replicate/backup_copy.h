@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <stop_token>
 
 #include "replicate/copy.h"
@@ -21,6 +22,7 @@ struct BackupCopyContext {
   std::function<void()> keep_alive;  // called now and then, from any thread
   // The target's own record of the backup, which is damaged or needs what is.
   std::optional<repo::ReplacedRecord> in_place_of{};
+  std::set<repo::ShortPackId> altered{};  // of the target, as repo::WriterOptions
 };
 
 struct CopiedBackup {
@@ -29,8 +31,8 @@ struct CopiedBackup {
   std::uint64_t bytes_stored = 0;
 };
 
-// The same id, facts and pins. Nothing is published unless all of it arrived. Error(kCorrupt) names
-// what is damaged at the origin.
+// The same id and facts, and the pins too unless it is made in place of one. Nothing is published
+// unless all of it arrived. Error(kCorrupt) names what is damaged at the origin.
 CopiedBackup CopyBackup(const BackupCopyContext& context, const repo::Snapshot& backup,
                         const std::optional<SharedBackup>& shared, const std::stop_token& stop);
 

@@ -27,22 +27,27 @@ using base::ErrorKind;
 class Healing {
  public:
   Healing(const repo::Repository& from, const repo::Repository& damaged, const HealRequest& request,
-          base::Reporter& report)
+          HealResult& result, base::Reporter& report)
       : from_(from),
         damaged_(damaged),
         request_(request),
         report_(report),
-        notes_(from, damaged, std::nullopt, report) {
+        notes_(from, damaged, std::nullopt, report),
+        result_(result) {
     const auto unreadable = [](const repo::BackupId&, const Error&) {};
     for (repo::Snapshot& backup : repo::ReadSnapshots(from, request.source, unreadable)) {
       ours_.emplace(backup.id, std::move(backup));
     }
-    for (repo::Snapshot& backup : repo::ReadSnapshots(damaged, request.source, unreadable)) {
+    const auto not_theirs = [this](const repo::BackupId& id, const Error& error) {
+      if (error.kind() == ErrorKind::kCorrupt) return;
+      unknown_.emplace(id, error);
+    };
+    for (repo::Snapshot& backup : repo::ReadSnapshots(damaged, request.source, not_theirs)) {
       theirs_.emplace(backup.id, std::move(backup));
     }
   }
 
-  HealResult Run(const std::stop_token& stop) {
+  void Run(const std::stop_token& stop) {
     if (!request_.options.dry_run) {
       damaged_.CheckMayWrite();
       PinOrigin();
@@ -58,7 +63,6 @@ class Healing {
         result_.failures.push_back({.what = "backup " + id.ToString(), .error = error});
       }
     }
-    return std::move(result_);
   }
 
  private:
@@ -80,11 +84,18 @@ class Healing {
     }
   }
 
-  // Empty when the record is gone: then there is nothing to heal but a whole backup to copy.
+  // Empty when the record is gone: then there is nothing to heal but a whole backup to copy. Also
+  // when it is another by now: somebody healed it.
   std::optional<repo::ReplacedRecord> RecordOf(const repo::Snapshot& backup) const {
     const auto object = damaged_.storage().Get(repo::SnapshotObject(backup.id));
     if (!object) return std::nullopt;
+    // What a newer program wrote is not damaged.
+    if (const auto unknown = unknown_.find(backup.id); unknown != unknown_.end()) {
+      throw Error(ErrorKind::kConflict, unknown->second.message(), unknown->second.hints());
+    }
     repo::ReplacedRecord record{.object = codec::Sha256(*object)};
+    const auto found = request_.records.find(backup.id);
+    if (found != request_.records.end() && found->second != record.object) return std::nullopt;
     if (const auto read = theirs_.find(backup.id); read != theirs_.end()) {
       record.sequence = read->second.sequence;
       record.previous = read->second.previous;
@@ -151,7 +162,8 @@ class Healing {
                                         [this] {
                                           if (lease_) lease_->KeepAlive();
                                         },
-                                    .in_place_of = record};
+                                    .in_place_of = record,
+                                    .altered = request_.altered};
     try {
       const std::vector<repo::Pin> old_pins = RenewPins(backup.id);
       CopiedBackup copied = CopyBackup(context, backup, SharedFor(backup), stop);
@@ -170,10 +182,11 @@ class Healing {
   const HealRequest& request_;
   base::Reporter& report_;
   CopyNotes notes_;
-  HealResult result_;
+  HealResult& result_;
   std::optional<repo::Lease> lease_;
   std::map<repo::BackupId, repo::Snapshot> ours_;
   std::map<repo::BackupId, repo::Snapshot> theirs_;
+  std::map<repo::BackupId, Error> unknown_;  // theirs, that cannot be read and are not damaged
 };
 
 void HealFile(const repo::Repository& from, const repo::Repository& damaged,
@@ -189,11 +202,11 @@ void HealFile(const repo::Repository& from, const repo::Repository& damaged,
 
 }  // namespace
 
-HealResult HealBackups(const repo::Repository& from, const repo::Repository& damaged,
-                       const HealRequest& request, base::Reporter& report,
-                       const std::stop_token& stop) {
+void HealBackups(const repo::Repository& from, const repo::Repository& damaged,
+                 const HealRequest& request, HealResult& result, base::Reporter& report,
+                 const std::stop_token& stop) {
   from.RequireContentKey("bringing back what is lost");
-  return Healing(from, damaged, request, report).Run(stop);
+  Healing(from, damaged, request, result, report).Run(stop);
 }
 
 LogHeal HealLog(const repo::Repository& from, const repo::Repository& damaged,

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/reporter.h"
+#include "codec/hash.h"
 #include "replicate/copy.h"
 #include "repo/repository.h"
 
@@ -16,6 +19,11 @@ namespace holdfast::replicate {
 struct HealRequest {
   std::string source;
   std::vector<repo::BackupId> backups;  // of the target; oldest first is cheapest
+  // SHA-256 of their records when they were found damaged. One that is another by now is passed
+  // over.
+  std::map<repo::BackupId, codec::Digest> records{};
+  // Packs that were found altered, whether they could be marked or not.
+  std::set<repo::ShortPackId> altered{};
   CopyOptions options{};
 };
 
@@ -26,13 +34,13 @@ struct HealResult {
   std::vector<CopyFailure> failures;  // damaged in `from` too, or another backup of that name
 };
 
-// `damaged` must have marks on its altered packs: what is marked or missing is stored anew, all
-// else is kept. A backup that `from` lacks is passed over. Nothing is removed before all that takes
-// its place is stored and checked; a healed backup keeps its id, facts, pins and place among the
-// others. What is unreachable throws.
-HealResult HealBackups(const repo::Repository& from, const repo::Repository& damaged,
-                       const HealRequest& request, base::Reporter& report,
-                       const std::stop_token& stop);
+// What is marked, altered or missing is stored anew, all else is kept. A backup that `from` lacks
+// is passed over. Nothing is removed before all that takes its place is stored and checked; a
+// healed backup keeps its id, facts, pins and place among the others. What is unreachable throws.
+// `result` tells what was done until then.
+void HealBackups(const repo::Repository& from, const repo::Repository& damaged,
+                 const HealRequest& request, HealResult& result, base::Reporter& report,
+                 const std::stop_token& stop);
 
 struct LogHeal {
   std::vector<std::string> healed;  // names of objects that were stored anew, or would be

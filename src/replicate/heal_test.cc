@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <string_view>
 #include <tuple>
 
 #include "base/error.h"
@@ -23,7 +24,12 @@ class HealTest : public TwoRepositories {
     HealRequest request{.source = "shop", .backups = backups};
     request.options.jobs = 1;
     request.options.dry_run = dry_run;
-    return HealBackups(from.repository(), to.repository(), request, report, {});
+    return Heal(request);
+  }
+  HealResult Heal(const HealRequest& request) {
+    HealResult result;
+    HealBackups(from.repository(), to.repository(), request, result, report, {});
+    return result;
   }
 
   void BothHave(int backups) {
@@ -115,6 +121,47 @@ TEST_F(HealTest, KeepsPinsAndMakesThemYoung) {
   EXPECT_NE(TargetObjects("pins/"), old);
 }
 
+TEST_F(HealTest, BringsNoPinsThatTheBackupHereNeverHad) {
+  BothHave(1);
+  repo::PutPin(*from.memory, Id(1), std::nullopt);
+  (void)to.memory->Remove(TargetObjects("packs/").front());
+  EXPECT_THAT(Heal({Id(1)}).healed, ElementsAre(Id(1)));
+  EXPECT_THAT(TargetObjects("pins/"), IsEmpty());
+}
+
+TEST_F(HealTest, PassesByPacksThatAreAlteredAndCouldNotBeMarked) {
+  BothHave(1);
+  HealRequest request{.source = "shop", .backups = {Id(1)}};
+  const std::vector<std::string> altered = TargetObjects("packs/");
+  for (const std::string& pack : altered) request.altered.insert(ShortIdOf(pack));
+  EXPECT_THAT(Heal(request).healed, ElementsAre(Id(1)));
+  for (const std::string& pack : altered) (void)to.memory->Remove(pack);
+  EXPECT_EQ(WholeBackups(), 1U);
+}
+
+TEST_F(HealTest, PassesOverABackupWhoseRecordIsAnotherByNow) {
+  BothHave(1);
+  HealRequest request{.source = "shop", .backups = {Id(1)}};
+  request.records[Id(1)] = codec::Sha256(base::AsBytes("what was found damaged"));
+  const auto record = to.memory->Get(repo::SnapshotObject(Id(1)));
+  const HealResult result = Heal(request);
+  EXPECT_THAT(result.healed, IsEmpty());
+  EXPECT_EQ(to.memory->Get(repo::SnapshotObject(Id(1))), record);
+}
+
+// As a newer program writes it: the format's number is another.
+TEST_F(HealTest, LeavesARecordThatItIsTooOldToRead) {
+  BothHave(1);
+  base::Bytes record = *to.memory->Get(repo::SnapshotObject(Id(1)));
+  ++record[std::string_view("HFSNAP").size()];
+  (void)to.memory->Remove(repo::SnapshotObject(Id(1)));
+  (void)to.memory->Put(repo::SnapshotObject(Id(1)), record);
+  const HealResult result = Heal({Id(1)});
+  EXPECT_THAT(result.healed, IsEmpty());
+  EXPECT_THAT(result.failures, testing::SizeIs(1));
+  EXPECT_EQ(to.memory->Get(repo::SnapshotObject(Id(1))), record);
+}
+
 TEST_F(HealTest, LeavesEverythingWhereTheCopyIsDamagedToo) {
   BothHave(1);
   (void)to.memory->Remove(TargetObjects("packs/").front());
@@ -154,6 +201,21 @@ TEST_F(HealTest, WhenTheNewRecordCannotBePutTheCopyStillBringsItBack) {
   EXPECT_EQ(WholeBackups(), 0U);
   EXPECT_THAT(Copy().copied, ElementsAre(Id(1)));
   EXPECT_EQ(WholeBackups(), 1U);
+}
+
+TEST_F(HealTest, TellsWhatItHealedBeforeSomethingFailed) {
+  BothHave(2);
+  for (const std::string& pack : TargetObjects("packs/")) (void)to.memory->Remove(pack);
+  to.faulty->Inject({.kind = storage::FaultKind::kFailNotApplied,
+                     .verb = storage::Verb::kPut,
+                     .prefix = repo::SnapshotObject(Id(2)),
+                     .times = 1});
+  HealResult result;
+  const HealRequest request{.source = "shop", .backups = {Id(1), Id(2)}};
+  EXPECT_THROW(HealBackups(from.repository(), to.repository(), request, result, report, {}),
+               base::Error);
+  EXPECT_THAT(result.healed, ElementsAre(Id(1)));
+  EXPECT_TRUE(to.memory->Stat(repo::SnapshotObject(Id(2)))) << "the damaged record is put back";
 }
 
 TEST_F(HealTest, ADryRunWritesNothing) {

@@ -23,15 +23,20 @@ std::optional<ShortPackId> ParseDamageMark(std::string_view name);
 // of a wrong mark is paid for twice. Marking again does no harm.
 void MarkDamaged(storage::Storage& storage, const ShortPackId& pack);
 
-// The packs that are marked. Not thread-safe.
+// The packs that are marked, and those that are known to be damaged without a mark. Not
+// thread-safe.
 class DamagedPacks {
  public:
+  void Add(const std::set<ShortPackId>& unmarked) { unmarked_ = unmarked; }
   void Refresh(storage::Storage& storage);
   bool Contains(const PackId& pack) const { return Contains(ShortPackId::Of(pack)); }
-  bool Contains(const ShortPackId& pack) const { return packs_.contains(pack); }
+  bool Contains(const ShortPackId& pack) const {
+    return packs_.contains(pack) || unmarked_.contains(pack);
+  }
 
  private:
   std::set<ShortPackId> packs_;
+  std::set<ShortPackId> unmarked_;
 };
 
 }  // namespace holdfast::repo

@@ -22,6 +22,9 @@ constexpr int kMaxChecks = 3;
 LeaseDraft LeaseOf(const WriterOptions& options) {
   LeaseDraft draft{.kind = "backup", .pins = {}, .log = options.log_start, .backup = options.id};
   if (options.parent) draft.pins.push_back(*options.parent);
+  // What is made and pinned at once gives way to itself: prune deletes nothing while it is not
+  // seen.
+  if (options.in_place_of && options.parent != options.id) draft.pins.push_back(options.id);
   return draft;
 }
 
@@ -119,11 +122,10 @@ void PutSnapshot(storage::Storage& storage, const BackupId& id, base::ByteView c
               fmt::format("there is another backup called {} already", id.ToString()));
 }
 
-// Between this and the put the backup is not there. Whoever dies in between has lost what was
-// damaged; the copy that it was to be healed from still has it.
-void RemoveReplaced(storage::Storage& storage, const BackupId& id, const ReplacedRecord& record) {
-  const std::string object = SnapshotObject(id);
-  const std::optional<base::Bytes> there = storage.Get(object);
+// The record that is to give way, as it lies there.
+std::optional<base::Bytes> ReadReplaced(storage::Storage& storage, const BackupId& id,
+                                        const ReplacedRecord& record) {
+  std::optional<base::Bytes> there = storage.Get(SnapshotObject(id));
   if (storage.Stat(TombstoneObject(id))) {
     throw Error(ErrorKind::kConflict,
                 fmt::format("backup {} was forgotten meanwhile", id.ToString()));
@@ -133,7 +135,25 @@ void RemoveReplaced(storage::Storage& storage, const BackupId& id, const Replace
                 fmt::format("the record of backup {} is another by now", id.ToString()),
                 {"was it repaired by somebody else? verify it"});
   }
-  storage.Remove(object);
+  return there;
+}
+
+// A damaged backup is better than none: its record keeps what is left of it from prune. What is
+// there may be the old record still, or somebody else's: that stays.
+void PutBack(storage::Storage& storage, const BackupId& id, base::ByteView ours, base::ByteView old,
+             Error& why) {
+  const std::string object = SnapshotObject(id);
+  try {
+    const std::optional<base::Bytes> there = storage.Get(object);
+    if (there && !base::Equal(*there, ours)) return;
+    if (there) (void)storage.Remove(object);
+    (void)storage.Put(object, old);
+  } catch (const Error& error) {
+    why.AddHint(
+        fmt::format("the damaged record of {} may be gone: if it is not listed, copy the backup "
+                    "here again ({})",
+                    id.ToString(), error.message()));
+  }
 }
 
 // Its place among the source's backups.
@@ -191,6 +211,7 @@ Writer::Writer(const Repository& repository, WriterOptions options)
   state_->lease.emplace(repository, LeaseOf(state_->options));
   if (state_->options.parent) CheckParent(storage, *state_->options.parent);
   state_->condemned.Refresh(storage);
+  state_->damaged.Add(state_->options.altered);
   state_->damaged.Refresh(storage);
 }
 
@@ -270,23 +291,27 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
       throw Error(ErrorKind::kUnavailable, "looking at the repository's packs takes too long");
     }
   }
-  if (state.options.in_place_of) RemoveReplaced(storage, id, *state.options.in_place_of);
+  std::optional<base::Bytes> old;
+  if (state.options.in_place_of) old = ReadReplaced(storage, id, *state.options.in_place_of);
+  bool may_be_ours = true;
   try {
-    PutSnapshot(storage, id, contents);
-  } catch (Error& error) {
-    // Perhaps it is there. Of another backup of this name nothing must be withdrawn.
-    if (error.kind() != ErrorKind::kConflict) Withdraw(storage, id, secret, error);
-    if (state.options.in_place_of) {
-      error.AddHint(fmt::format("the damaged record of {} is gone: copy the backup here again",
-                                id.ToString()));
+    // From here to the put the backup is not there; the lease tells prune.
+    if (old) (void)storage.Remove(SnapshotObject(id));
+    try {
+      PutSnapshot(storage, id, contents);
+    } catch (const Error& error) {
+      // Perhaps it is there. Of another backup of this name nothing must be withdrawn.
+      may_be_ours = error.kind() != ErrorKind::kConflict;
+      throw;
     }
-    throw;
-  }
-  // A machine that was suspended since the check may have published too late: look once more.
-  try {
+    // A machine that was suspended since the check may have published too late: look once more.
     CheckNeededPacks(storage, state.condemned, state.needed);
   } catch (Error& error) {
-    Withdraw(storage, id, secret, error);
+    if (old) {
+      PutBack(storage, id, contents, *old, error);
+    } else if (may_be_ours) {
+      Withdraw(storage, id, secret, error);
+    }
     throw;
   }
   state.lease.reset();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ struct WriterOptions {
   std::uint64_t pack_size = 32 * base::kMiB;
   codec::CompressionOptions compression{};
   std::optional<ReplacedRecord> in_place_of{};  // removed by Commit, after its check
+  std::set<ShortPackId> altered{};              // count as marked, whether they are or not
 };
 
 struct WriterStats {
@@ -134,7 +136,8 @@ class Writer {
   // Checks that every pack this backup needs is there and not condemned, puts the snapshot, looks
   // once more. The draft's pack list, sequence and previous hash are filled in here.
   // Error(kConflict) when a pack is condemned, gone or marked as damaged: nothing is published.
-  // Also when the record to be replaced is another by now, or the backup is being deleted.
+  // Also when the record to be replaced is another by now, or the backup is being deleted. That
+  // record is put back as it was whatever fails after it was removed.
   Snapshot Commit(SnapshotDraft draft);
 
  private:

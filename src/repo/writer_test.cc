@@ -239,8 +239,13 @@ TEST(Writer, SaysInItsLeaseWhatItMakes) {
 
 // A writer with one pack and a tree, ready to commit.
 struct Ready {
-  explicit Ready(TestRepository& test, const Repository& repository)
-      : writer(repository, {.id = Id(1), .parent = {}, .log_start = {}, .compression = {}}) {
+  explicit Ready(TestRepository& test, const Repository& repository,
+                 std::optional<ReplacedRecord> in_place_of = {})
+      : writer(repository, {.id = Id(1),
+                            .parent = {},
+                            .log_start = {},
+                            .compression = {},
+                            .in_place_of = in_place_of}) {
     (void)test;
     DataWriter data(writer);
     TreeEntry entry;
@@ -360,6 +365,39 @@ TEST(WriterCommit, WithdrawsTheSnapshotWhenTheLastLookFindsAPackCondemned) {
   EXPECT_TRUE(ListBackups(test.sound()).empty());
   // A host that may only add is not let near tombstones.
   EXPECT_FALSE(test.memory->Stat(TombstoneObject(Id(1))));
+}
+
+// A record that another is to take the place of.
+base::Bytes PutOldRecord(TestRepository& test) {
+  (void)WriteModel(test.repository(), Id(1), FirstModel());
+  return *test.memory->Get(SnapshotObject(Id(1)));
+}
+
+TEST(WriterCommit, PutsTheReplacedRecordBackWhenTheLastLookFindsAPackCondemned) {
+  TestRepository test;
+  const base::Bytes old = PutOldRecord(test);
+  const auto storage = std::make_shared<AfterPut>(test.memory);
+  const Repository repository = Repository::Open(storage, test.clock, TestUnlock());
+  Ready ready(test, repository, ReplacedRecord{.object = codec::Sha256(old)});
+  storage->prefix = kSnapshotsPrefix;
+  storage->then = [&] { Condemn(*test.memory, {ShortPackId::Of(ready.pack)}); };
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kConflict);
+  EXPECT_EQ(test.memory->Get(SnapshotObject(Id(1))), old);
+  ExpectAllReadable(test, {{Id(1), FirstModel()}});
+}
+
+TEST(WriterCommit, PutsTheReplacedRecordBackWhenTheAnswerToItsRemovalIsLost) {
+  TestRepository test;
+  const base::Bytes old = PutOldRecord(test);
+  Ready ready(test, test.repository(), ReplacedRecord{.object = codec::Sha256(old)});
+  test.faulty->Inject({.kind = storage::FaultKind::kFailApplied,
+                       .verb = Verb::kRemove,
+                       .prefix = SnapshotObject(Id(1))});
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kUnavailable);
+  EXPECT_EQ(test.memory->Get(SnapshotObject(Id(1))), old);
+  ExpectAllReadable(test, {{Id(1), FirstModel()}});
 }
 
 TEST(WriterCommit, LooksForTheSnapshotWhenTheAnswerToItsPutIsLost) {

@@ -208,6 +208,28 @@ TEST_F(PruneTest, StopsAtABackupThatCannotBeReadUntilItIsForgotten) {
   EXPECT_GT(Run({.allowed_share = 100}).packs_condemned.objects, 0U);
 }
 
+TEST_F(PruneTest, CondemnsNothingWhileARecordIsAwayThatGivesWayToItself) {
+  BackUp("shop/1", 1);
+  BackUp("shop/2", 2);
+  test.clock.Advance(repo::kGrace);
+  const std::string object = repo::SnapshotObject(Id("shop/1"));
+  const base::Bytes record = *test.memory->Get(object);
+  {
+    const repo::Writer writer(test.repository(), {.id = Id("shop/1"),
+                                                  .parent = {},
+                                                  .log_start = {},
+                                                  .compression = {},
+                                                  .in_place_of = repo::ReplacedRecord{}});
+    (void)test.memory->Remove(object);
+    EXPECT_EQ(Run({.allowed_share = 100}).packs_condemned.objects, 0U);
+    (void)test.memory->Put(object, record);
+    EXPECT_EQ(Run({.allowed_share = 100}).packs_condemned.objects, 0U);
+  }
+  ExpectAllReadable();
+  (void)test.memory->Remove(object);
+  EXPECT_GT(Run({.allowed_share = 100}).packs_condemned.objects, 0U);
+}
+
 TEST_F(PruneTest, StopsAtALeaseAListOrAStoreThatCannotBeRead) {
   BackUp("shop/1", 1);
   (void)test.memory->Put("leases/0123456789abcdef/00000000", base::AsBytes("{"));

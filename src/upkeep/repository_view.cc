@@ -247,6 +247,17 @@ void KeepLast(storage::Storage& storage, RepositoryView& view, SnapshotReader& r
   }
 }
 
+// A backup that gives way to itself made whole has for a moment no record, and what it needs is
+// unknown: of both, since the old record is put back where the new one fails.
+bool IsAnyBeingReplaced(const RepositoryView& view) {
+  return std::ranges::any_of(view.leases, [&](const repo::LeaseInfo& lease) {
+    return !repo::IsExpired(lease, view.now) && lease.backup &&
+           std::ranges::find(lease.pins, *lease.backup) != lease.pins.end() &&
+           std::ranges::find(view.snapshots, *lease.backup, &ViewedSnapshot::id) ==
+               view.snapshots.end();
+  });
+}
+
 // A listing may miss what comes meanwhile: before a pack is called missing it is asked for alone.
 void ConfirmMissing(storage::Storage& storage, RepositoryView& view) {
   std::map<repo::ShortPackId, bool> there;
@@ -293,6 +304,7 @@ RepositoryView ReadView(storage::Storage& storage, base::Duration grace, int job
   SnapshotReader reader(storage, grace, view);
   reader.ReadAll(jobs, stop);
   KeepLast(storage, view, reader);
+  if (IsAnyBeingReplaced(view)) view.needed.assign(view.packs.size(), true);
   ConfirmMissing(storage, view);
   FindIdleMarks(storage, std::move(damage_marks), view);
   return view;

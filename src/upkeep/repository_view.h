@@ -53,7 +53,9 @@ struct RepositoryView {
   std::vector<ViewedSnapshot> snapshots;       // ascending by id
   std::vector<repo::BackupId> stray_marks_of;  // tombstones and withdrawals without a snapshot
   std::vector<ListedPack> packs;               // ascending by id
-  std::vector<bool> needed;  // by place in `packs`: a snapshot that is kept needs it
+  // By place in `packs`: a snapshot that is kept needs it. All are, while one that is being made
+  // whole has no record.
+  std::vector<bool> needed;
   // By place: one that was forgotten less than a grace ago needs it. It may be condemned, but not
   // be deleted by a list that somebody put before.
   std::vector<bool> needed_lately;

@@ -20,6 +20,8 @@ std::optional<std::string> ProblemOf(std::string_view name, base::ByteView conte
   } catch (const base::Error& error) {
     // Of a format that is newer than this program: it cannot be said to be sound.
     if (error.kind() != base::ErrorKind::kUsage) throw;
+    // Of a backup's record whoever reads the backups tells that: it must not be taken for damage.
+    if (name.starts_with(repo::kSnapshotsPrefix)) return std::nullopt;
     return error.message();
   }
 }

@@ -22,12 +22,16 @@ using std::chrono::days;
 
 constexpr base::Duration kWeek = days(7);
 constexpr base::Duration kMonth = days(30);
+constexpr base::Duration kShortestHistory = days(14);
 
 // Put and removed again all the time: no growth.
 bool IsReplaced(std::string_view name) {
   return name.starts_with(repo::kLeasesPrefix) || name.starts_with(repo::kPrunePrefix) ||
          name.starts_with("wal-tail/");
 }
+
+// Files, tails, summaries: "wal/", "wal-tail/", "wal-summary/".
+bool IsOfLog(std::string_view name) { return name.starts_with("wal/") || name.starts_with("wal-"); }
 
 void Grow(Growth& growth, base::Duration age, std::uint64_t bytes) {
   if (age <= kWeek) growth.last_week += bytes;
@@ -158,6 +162,8 @@ class Measurement {
   void ListAll() {
     storage_.List({}, {}, [&](const storage::ObjectInfo& object) {
       usage_.all.Add(object.size);
+      if (object.name.starts_with(repo::kPacksPrefix)) usage_.packs.Add(object.size);
+      if (IsOfLog(object.name)) usage_.log.Add(object.size);
       if (IsReplaced(object.name)) return;
       Grow(usage_.growth, usage_.now - object.modified, object.size);
       if (!usage_.oldest || object.modified < *usage_.oldest) usage_.oldest = object.modified;
@@ -167,7 +173,6 @@ class Measurement {
   void SumUpPacks() {
     Amount unneeded;
     for (std::size_t at = 0; at < packs_.size(); ++at) {
-      usage_.packs.Add(packs_[at].size);
       if (users_[at].count == 0) unneeded.Add(packs_[at].size);
       if (users_[at].count == 1) backups_[users_[at].one].unique->Add(packs_[at].size);
     }
@@ -211,7 +216,6 @@ class Measurement {
       log.oldest = is_new ? object.modified : std::min(log.oldest, object.modified);
       log.newest = is_new ? object.modified : std::max(log.newest, object.modified);
       log.objects.Add(object.size);
-      usage_.log.Add(object.size);
       if (!IsReplaced(object.name)) Grow(source.growth, usage_.now - object.modified, object.size);
     });
     for (auto& [timeline, log] : timelines) {
@@ -243,7 +247,7 @@ Usage MeasureUsage(storage::Storage& storage, base::Time now, int jobs,
 std::optional<std::uint64_t> MonthlyGrowth(const Usage& usage) {
   if (!usage.oldest) return std::nullopt;
   const base::Duration covered = std::min(usage.now - *usage.oldest, kMonth);
-  if (covered < days(1)) return std::nullopt;
+  if (covered < kShortestHistory) return std::nullopt;
   return static_cast<std::uint64_t>(static_cast<double>(usage.growth.last_month) *
                                     (std::chrono::duration<double>(kMonth) / covered));
 }

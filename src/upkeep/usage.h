@@ -56,12 +56,13 @@ struct SourceUsage {
 
 struct Usage {
   base::Time now;
-  Amount all;  // every object
+  // Of one listing: every object, and of these by prefix what lies among the packs and the WAL.
+  Amount all;
   Amount packs;
+  Amount log;
   // Packs that no backup in the list needs: of forgotten, failed, running ones. Empty where that
   // cannot be known.
   std::optional<Amount> unneeded;
-  Amount log;
   Growth growth;
   std::optional<base::Time> oldest;  // object that is not replaced
   std::vector<SourceUsage> sources;  // ascending
@@ -77,7 +78,7 @@ Usage MeasureUsage(storage::Storage& storage, base::Time now, int jobs,
                    const std::stop_token& stop);
 
 // What comes in 30 days at the pace of the time that `oldest` covers, 30 days at most. Empty for
-// less than a day.
+// less than 14 days, most of which is the first full backup, which does not come again.
 std::optional<std::uint64_t> MonthlyGrowth(const Usage& usage);
 
 }  // namespace holdfast::upkeep

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "repo/pin.h"
 #include "storage/storage.h"
 #include "upkeep/testing/prune_fixture.h"
@@ -31,8 +33,49 @@ TEST_F(UsageTest, CountsEveryByteOnce) {
   const Usage usage = Measured();
   EXPECT_EQ(usage.all.bytes, BytesUnder(""));
   EXPECT_EQ(usage.packs.bytes, BytesUnder("packs/"));
-  EXPECT_EQ(usage.log.objects, 3U);
+  EXPECT_EQ(usage.log.bytes, BytesUnder("wal"));
+  EXPECT_EQ(usage.sources[0].logs[0].objects.objects, 3U);
   EXPECT_THAT(usage.unknown, testing::ElementsAre("wal/stray"));
+}
+
+// Puts packs and WAL while it is being measured, right before it lists everything.
+class Growing final : public storage::Storage {
+ public:
+  explicit Growing(storage::Storage& below) : below_(below) {}
+  storage::PutOutcome Put(std::string_view name, base::ByteView contents) override {
+    return below_.Put(name, contents);
+  }
+  std::optional<base::Bytes> Get(std::string_view name) override { return below_.Get(name); }
+  std::optional<base::Bytes> GetRange(std::string_view name, std::uint64_t offset,
+                                      std::uint64_t length) override {
+    return below_.GetRange(name, offset, length);
+  }
+  std::optional<storage::ObjectInfo> Stat(std::string_view name) override {
+    return below_.Stat(name);
+  }
+  void List(std::string_view prefix, std::string_view after,
+            const std::function<void(const storage::ObjectInfo&)>& visit) override {
+    below_.List(prefix, after, visit);
+    if (!prefix.empty()) return;
+    const auto packs = storage::ListAll(below_, "packs/");
+    for (const storage::ObjectInfo& pack : packs) (void)below_.Remove(pack.name);
+    (void)below_.Put("wal/late", base::Bytes(100'000, 1));
+  }
+  storage::RemoveOutcome Remove(std::string_view name) override { return below_.Remove(name); }
+  base::Time StoreTime() override { return below_.StoreTime(); }
+  storage::StorageTraits traits() const override { return below_.traits(); }
+
+ private:
+  storage::Storage& below_;
+};
+
+TEST_F(UsageTest, ItsSumsFitTogetherThoughMuchChangesMeanwhile) {
+  BackUp("shop/1", 1);
+  PutSegments(1, 1, 3);
+  Growing growing(*test.memory);
+  const Usage usage = MeasureUsage(growing, test.memory->StoreTime(), 2, {});
+  EXPECT_LE(usage.packs.bytes + usage.log.bytes, usage.all.bytes);
+  EXPECT_LE(usage.packs.objects + usage.log.objects, usage.all.objects);
 }
 
 TEST_F(UsageTest, TellsWhatForgettingABackupFrees) {
@@ -104,8 +147,11 @@ TEST(MonthlyGrowthTest, IsByTheDaysThatThereAre) {
   EXPECT_FALSE(MonthlyGrowth(usage));
   usage.oldest = usage.now - std::chrono::hours(2);
   EXPECT_FALSE(MonthlyGrowth(usage));
-  usage.oldest = usage.now - std::chrono::days(10);
-  EXPECT_EQ(MonthlyGrowth(usage), 900U);
+  // A first full backup says nothing about the pace.
+  usage.oldest = usage.now - std::chrono::days(13);
+  EXPECT_FALSE(MonthlyGrowth(usage));
+  usage.oldest = usage.now - std::chrono::days(15);
+  EXPECT_EQ(MonthlyGrowth(usage), 600U);
   usage.oldest = usage.now - std::chrono::days(90);
   EXPECT_EQ(MonthlyGrowth(usage), 300U);
 }

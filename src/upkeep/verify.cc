@@ -143,10 +143,15 @@ VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTota
   return result;
 }
 
-// A snapshot whose record does not open takes the whole backup with it.
+// A snapshot whose record does not open takes the whole backup with it. Of one that a newer program
+// wrote nothing is known, which is no damage.
 std::vector<repo::Snapshot> ReadBackups(const repo::Repository& repository, std::string_view source,
-                                        DamageLog& log) {
+                                        DamageLog& log, std::vector<std::string>& warnings) {
   return repo::ReadSnapshots(repository, source, [&](const repo::BackupId& id, const Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) {
+      warnings.push_back("nothing is known of backup " + id.ToString() + ": " + error.message());
+      return;
+    }
     const std::string object = repo::SnapshotObject(id);
     log.Add(object, error.message());
     log.AddHit(object, {.backup = id.ToString()});
@@ -263,7 +268,8 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
   if (options.level == VerifyLevel::kData) repository.RequireContentKey("verifying data");
   DamageLog log;
   const Common common{repository.storage(), options, report, stop, log};
-  const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log);
+  std::vector<std::string> unknown;
+  const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log, unknown);
   const PackListing listing(common.storage);
   const NeededPacks needed = FindNeeded(common.storage, IdsOf(backups), listing, log);
   std::vector<storage::ObjectInfo> others = ListOtherObjects(common.storage, options.source, log);
@@ -277,7 +283,9 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
   }
   TreeWalk(repository, common, needed).Run(backups);
   CheckOwnLogs(repository, backups, log);
-  return Finish(common, backups.size(), totals);
+  VerifyResult result = Finish(common, backups.size(), totals);
+  result.warnings.insert(result.warnings.begin(), unknown.begin(), unknown.end());
+  return result;
 }
 
 VerifyResult VerifyWithoutKey(storage::Storage& storage, const VerifyOptions& options,

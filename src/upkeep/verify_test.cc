@@ -197,6 +197,18 @@ TEST(Verify, FindsTheBackupsThatAreHitByADamagedRecordAtEveryLevel) {
   }
 }
 
+TEST(Verify, TakesARecordThatItIsTooOldToReadForNoDamage) {
+  const Sample& sample = Whole();
+  const std::string object = ObjectsUnder(*sample.repository, repo::kSnapshotsPrefix).front();
+  const Flip newer(sample, object, std::string_view("HFSNAP").size(), 6);
+  for (const VerifyLevel level : {VerifyLevel::kList, VerifyLevel::kPacks, VerifyLevel::kData}) {
+    const VerifyResult result = VerifyAt(sample, level);
+    EXPECT_THAT(NamesOf(result.damages), testing::IsEmpty());
+    ASSERT_EQ(result.warnings.size(), 1U);
+    EXPECT_NE(result.warnings.front().find("nothing is known of backup"), std::string::npos);
+  }
+}
+
 TEST(Verify, NamesAMissingPackInFullAndWhatItTakesAtEveryLevel) {
   for (const std::string& object : ObjectsUnder(*Whole().repository, repo::kPacksPrefix)) {
     const Sample sample = Whole().Clone();

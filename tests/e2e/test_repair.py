@@ -1,5 +1,7 @@
 """A disk ate part of a repository: what is lost is said, the next backup heals the newest, and a copy the older ones."""
 
+import shutil
+
 import pytest
 from harness.scene import make_scene, refused, segments_in
 
@@ -143,3 +145,47 @@ def test_a_copy_that_cannot_help_is_said(make):
     said = repair(scene, code=6)
     assert any("offsite" in warning for warning in said["warnings"]), said
     assert said["left"] == said["damages"] != []
+
+
+def keep_from_marking(scene, pack):
+    """A folder lies where the mark would: nobody sees one."""
+    (scene.repository / "damaged" / pack.name[:32]).mkdir(parents=True)
+
+
+def test_what_cannot_be_marked_is_healed_all_the_same(make):
+    scene, first, second = make(copied=True)
+    victim = content_pack(scene)
+    spoil(victim)
+    keep_from_marking(scene, victim)
+    scene.program.run("repair", "--level", "packs", code=None)
+    assert set(scene.backups()) == {first, second}
+    assert whole_for_all(scene)
+
+
+def test_what_cannot_be_marked_or_healed_is_not_called_whole(make):
+    scene, first, second = make(copied=False)
+    victim = content_pack(scene)
+    spoil(victim)
+    keep_from_marking(scene, victim)
+    said = repair(scene, "--level", "packs", code=6)
+    assert {loss["backup"] for loss in said["losses_left"]} == {first, second}
+
+
+def test_no_wal_goes_where_no_backup_of_the_source_is(make):
+    scene, _, _ = make(copied=True)
+    offsite = scene.workplace.path / "offsite"
+    shutil.rmtree(offsite)
+    (scene.workplace.path / "offsite.key").unlink()
+    scene.program.run("init", "--repository", "offsite")
+    before = sorted(offsite.rglob("*"))
+    said = repair(scene, "--repository", "offsite")
+    assert sorted(offsite.rglob("*")) == before
+    assert sum(place["wal_files"] for place in said["brought_back"]) == 0
+
+
+def test_sources_that_were_never_meant_to_be_there_are_let_be(workplace, holdfast, postgres):
+    scene = make_scene(workplace, holdfast, postgres(15, wal_segment_mib=1), source_settings=OFFSITE.format(path=workplace.path))
+    scene.program.run("init", "--repository", "offsite")
+    scene.backup()
+    said = repair(scene, "--repository", "offsite")
+    assert said["brought_back"] == [] and said["wal_gaps"] == []
