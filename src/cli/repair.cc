@@ -103,8 +103,12 @@ std::set<std::string> HealedWal(const std::map<std::string, BringBackResult>& br
   return healed;
 }
 
-bool IsOfBackups(std::string_view object) {
-  return object.starts_with(repo::kPacksPrefix) || object.starts_with(repo::kSnapshotsPrefix);
+// What every look finds again: packs and records of backups, and WAL that is missing, which has the
+// name of no object.
+bool IsFoundAgain(std::string_view object) {
+  const bool missing_wal = wal::IsInWalArchive(object) && !wal::ParseWalObjectName(object);
+  return missing_wal || object.starts_with(repo::kPacksPrefix) ||
+         object.starts_with(repo::kSnapshotsPrefix);
 }
 
 bool Needs(storage::Storage& storage, const std::string& backup, const repo::ShortPackId& pack) {
@@ -152,7 +156,7 @@ upkeep::VerifyResult LookAgain(Session& session, const repo::Repository& reposit
     const bool known = std::ranges::find(left.damages, damage.object, &upkeep::Damage::object) !=
                        left.damages.end();
     if (known) continue;
-    if (!IsOfBackups(damage.object) && !healed.contains(damage.object)) more.push_back(damage);
+    if (!IsFoundAgain(damage.object) && !healed.contains(damage.object)) more.push_back(damage);
     if (!reads_packs) continue;
     upkeep::Damage still{
         .object = damage.object, .problem = damage.problem, .hits = HitsLeft(repository, damage)};
@@ -421,6 +425,7 @@ ExitCode CodeOf(const Repaired& repaired) {
 int Repair(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);
   const repo::Repository repository = OpenRepository(session, settings);
+  RequireKnownSource(session, repository, options.source);
   const Repaired repaired = Run(session, repository, settings, options);
   for (const std::string& warning : WarningsOf(repaired)) session.reporter().Warn(warning);
   if (session.json()) {

@@ -37,7 +37,7 @@ struct LogUsage {
   std::uint64_t end = 0;    // the last one's end
   base::Time oldest;        // when the first and the last object was stored
   base::Time newest;
-  Amount objects;
+  Amount objects;  // segments, their tails and summaries
 };
 
 // Bytes that were stored lately and are still there; without what is replaced all the time.

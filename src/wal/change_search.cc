@@ -132,10 +132,10 @@ class Search {
   // ---- from the WAL
 
   std::optional<Summary> FromWal(const Piece& piece) {
-    base::Bytes bytes = Read(piece.segment, piece.name);
+    auto [bytes, is_archived] = Read(piece.segment, piece.name);
     const auto before = [&](std::uint64_t count) { return EndOfPrevious(piece.segment, count); };
     std::optional<Summary> summary = Summarise(bytes, before);
-    if (summary && bytes.size() == search_.segment_size.bytes()) Keep(piece.name, *summary);
+    if (summary && is_archived) Keep(piece.name, *summary);
     previous_segment_ = piece.segment;
     previous_ = std::move(bytes);
     return summary;
@@ -154,28 +154,35 @@ class Search {
     if (segment == pg::SegmentNumber(0)) return std::nullopt;
     const pg::SegmentNumber previous(segment.value() - 1);
     if (previous_.empty() || previous_segment_ != previous) {
-      std::optional<base::Bytes> bytes = TryRead(previous, NameOf(previous));
-      if (!bytes) return std::nullopt;
-      previous_ = std::move(*bytes);
+      std::optional<ReadSegment> read = TryRead(previous, NameOf(previous));
+      if (!read) return std::nullopt;
+      previous_ = std::move(read->bytes);
       previous_segment_ = previous;
     }
     if (previous_.size() != search_.segment_size.bytes()) return std::nullopt;
     return base::Bytes(previous_.end() - static_cast<std::ptrdiff_t>(count), previous_.end());
   }
 
-  base::Bytes Read(pg::SegmentNumber segment, const std::string& name) {
-    if (std::optional<base::Bytes> bytes = TryRead(segment, name)) return std::move(*bytes);
+  struct ReadSegment {
+    base::Bytes bytes;
+    bool is_archived = false;
+  };
+
+  ReadSegment Read(pg::SegmentNumber segment, const std::string& name) {
+    if (std::optional<ReadSegment> read = TryRead(segment, name)) return std::move(*read);
     throw Missing(fmt::format("{} is neither in the archive nor on the server", name));
   }
 
   // The segment that `to` lies in is not whole yet: only the server has all of it.
-  std::optional<base::Bytes> TryRead(pg::SegmentNumber segment, const std::string& name) {
+  std::optional<ReadSegment> TryRead(pg::SegmentNumber segment, const std::string& name) {
     const pg::Lsn start = pg::SegmentStart(segment, search_.segment_size);
     const bool open = pg::SegmentEnd(segment, search_.segment_size) > search_.to;
     if (!open && archive_.reads_content()) {
-      if (auto whole = ReadFromArchive(name)) return whole;
+      if (auto whole = ReadFromArchive(name)) return ReadSegment{std::move(*whole), true};
     }
-    return ReadFromServer(name, open ? search_.to - start : search_.segment_size.bytes());
+    auto bytes = ReadFromServer(name, open ? search_.to - start : search_.segment_size.bytes());
+    if (!bytes) return std::nullopt;
+    return ReadSegment{std::move(*bytes), false};
   }
 
   // One that is damaged there may be sound on the server.
