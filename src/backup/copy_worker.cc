@@ -148,9 +148,14 @@ pg::BlockSet CopyWorker::State::PagesToRead(const PartCopy& part) const {
     pages.AddRun(0, part.pages());
     return pages;
   }
+  const std::uint64_t first = part.begin / repo::kPageSize;
+  // Whole ones: at its end a file may have held the beginning of a page.
+  const std::uint64_t in_file = job.parent() ? job.parent()->size / repo::kPageSize : 0;
+  const std::uint64_t stored =
+      std::min<std::uint64_t>(part.parent.page_count(), in_file - std::min(in_file, first));
   pages = context.changed_pages->ToRead(job.entry().path, *job.kind().relation,
-                                        static_cast<std::uint32_t>(part.begin / repo::kPageSize),
-                                        part.pages(), part.parent.page_count());
+                                        static_cast<std::uint32_t>(first), part.pages(),
+                                        static_cast<std::uint32_t>(stored));
   part.parent.AddUnusable(pages);
   // The end of a file that is not made of whole pages.
   if (part.end % repo::kPageSize != 0) pages.Add(part.pages() - 1);

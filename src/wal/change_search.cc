@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/workers.h"
 #include "pg/wal_page.h"
+#include "pg/wal_reader.h"
 #include "wal/segment_check.h"
 
 namespace holdfast::wal {
@@ -19,6 +20,8 @@ namespace {
 
 constexpr std::size_t kSummariesAtOnce = 256;
 constexpr std::size_t kReadBytes = base::kMiB;
+// Enough for the record that a backup's WAL begins with: a checkpoint's beginning.
+constexpr std::uint64_t kRecordBytes = 64 * base::kKiB;
 
 // Where WAL before a record's start ends: a page's header in between is no WAL.
 pg::Lsn BehindPageHeader(pg::Lsn start, pg::SegmentSize size) {
@@ -46,6 +49,7 @@ class Search {
       base::ThrowIfStopped(stop_);
       next = RunBatch(next);
     }
+    RequireThatItLeadsToTheServer();
     return std::move(found_);
   }
 
@@ -100,7 +104,7 @@ class Search {
   }
 
   void Add(Piece& piece) {
-    if (Continues(piece.summary)) {
+    if (!IsOpen(piece.segment) && Continues(piece.summary)) {
       ++found_.from_summaries;
     } else {
       piece.summary = FromWal(piece);
@@ -110,8 +114,33 @@ class Search {
     if (!Continues(piece.summary)) {
       throw Missing(fmt::format("the record that goes on in {} is not there whole", piece.name));
     }
+    if (last_record_.IsValid() && piece.summary->previous_record != last_record_) {
+      throw Missing(fmt::format("what {} holds does not follow it", piece.name));
+    }
     found_.changes.Unite(piece.summary->changes);
     covered_ = std::max(covered_, piece.summary->end);
+    last_record_ = piece.summary->last_record;
+  }
+
+  // The archive may hold WAL that this server never wrote: it was taken back to a snapshot of its
+  // disk, and went on past where it had been. What it has at `to` names another record then.
+  void RequireThatItLeadsToTheServer() const {
+    const pg::SegmentSize size = search_.segment_size;
+    const std::string name = NameOf(pg::SegmentOfByteAt(search_.to, size));
+    const std::uint64_t offset = pg::OffsetInSegment(search_.to, size);
+    const auto bytes = ReadFromServer(name, std::min(offset + kRecordBytes, size.bytes()));
+    if (!bytes) throw Missing(fmt::format("{} is not on the server", name));
+    pg::WalReader reader({.version = ReadSegmentHeader(*bytes, name).version,
+                          .segment_size = size,
+                          .start = search_.to});
+    reader.Feed(base::ByteView(*bytes).subspan(offset));
+    const pg::WalRecord* record = reader.Next();
+    if (record != nullptr && record->header.previous == last_record_) return;
+    throw Missing(fmt::format("it does not lead to {} on the server", pg::FormatLsn(search_.to)));
+  }
+
+  bool IsOpen(pg::SegmentNumber segment) const {
+    return pg::SegmentEnd(segment, search_.segment_size) > search_.to;
   }
 
   bool Continues(const std::optional<Summary>& summary) const {
@@ -176,7 +205,7 @@ class Search {
   // The segment that `to` lies in is not whole yet: only the server has all of it.
   std::optional<ReadSegment> TryRead(pg::SegmentNumber segment, const std::string& name) {
     const pg::Lsn start = pg::SegmentStart(segment, search_.segment_size);
-    const bool open = pg::SegmentEnd(segment, search_.segment_size) > search_.to;
+    const bool open = IsOpen(segment);
     if (!open && archive_.reads_content()) {
       if (auto whole = ReadFromArchive(name)) return ReadSegment{std::move(*whole), true};
     }
@@ -225,6 +254,7 @@ class Search {
   const std::stop_token& stop_;
   const pg::Lsn to_;
   pg::Lsn covered_;  // all records before this are in `found_`
+  pg::Lsn last_record_;
   FoundChanges found_;
   base::Bytes previous_;
   pg::SegmentNumber previous_segment_;

@@ -27,7 +27,7 @@ struct ChangeSearch {
   Lineage lineage;
   // Starts of records, both on the lineage; WAL before `to` is on the server's disk.
   pg::Lsn from;
-  pg::Lsn to;
+  pg::Lsn to;    // the server has the segment in which it lies
   int jobs = 2;  // requests at once
 };
 
@@ -37,9 +37,11 @@ struct FoundChanges {
   std::size_t from_wal = 0;        // segments that had to be read
 };
 
-// All records of [from, to), and possibly others around them: never fewer. Error(kNotFound) naming
-// the place where WAL is missing, kCorrupt or kConflict where it cannot be understood. Memory: the
-// changes, two segments, and some hundred summaries.
+// All records of [from, to), and possibly others around them: never fewer. They lead to the
+// record that the server has at `to`: WAL of another history, which is in the archive after a
+// server was taken back to a snapshot of its disk, does not, since records name the ones before
+// them. Error(kNotFound) naming the place where WAL is missing, kCorrupt or kConflict where it
+// cannot be understood. Memory: the changes, two segments, and some hundred summaries.
 FoundChanges FindChanges(Archive& archive, const ReadServerWal& server, const ChangeSearch& search,
                          const std::stop_token& stop);
 

@@ -236,18 +236,35 @@ TEST(ChangeSearch, StartsBehindPageHeaders) {
   scene.StoreAllWhole(Kept::kBoth);
   (void)scene.builder.Switch();
   scene.Touch(100);
-  scene.pg_wal.erase(Name(1, kFirst + 2));
+  scene.pg_wal = {{Name(1, kFirst + 3), scene.Segment(3)}};
   scene.Store(2, Kept::kBoth);
   const FoundChanges found = scene.Find(0, scene.records.size() - 1);
+  EXPECT_EQ(found.from_summaries, 3U);
   EXPECT_EQ(found.from_wal, 0U);
-  EXPECT_EQ(scene.server_reads, 0);
+}
+
+// The server was taken back to a snapshot of its disk, and went on past where it had been: what is
+// in the archive is not what it wrote.
+TEST(ChangeSearch, DoesNotBelieveAnotherHistoryOfTheSameTimeline) {
+  Scene archived(3);
+  archived.StoreAllWhole(Kept::kBoth);
+  Scene other(3, 2900);
+  (void)other.builder.Switch();
+  other.Touch(100);
+  // From the same place, by the archive of the first history to the server of the second.
+  other.pg_wal = {{Name(1, kFirst + 3), other.Segment(3)}};
+  archived.pg_wal = other.pg_wal;
+  (void)archived.builder.Switch();
+  archived.Store(2, Kept::kBoth);
+  archived.records.push_back(other.records.back());
+  archived.ExpectGap(0, archived.records.size() - 1, "does not lead to");
 }
 
 // What timeline 1 wrote after timeline 2 left it is not of this history, though its file of the
 // same segment is there.
 TEST(ChangeSearch, FollowsTheLineageIntoItsOwnSegments) {
   Scene scene(2);
-  (void)scene.builder.Switch();
+  const pg::Lsn left = scene.builder.Switch();
   const auto abandoned = static_cast<pg::BlockNumber>(scene.records.size());
   for (int i = 0; i < 500; ++i) scene.Touch(3000);
   for (std::uint64_t n = 0; n < 4; ++n) scene.Store(n, Kept::kBoth);
@@ -257,7 +274,8 @@ TEST(ChangeSearch, FollowsTheLineageIntoItsOwnSegments) {
   pg::WalBuilder branch({.segment_size = kSmall,
                          .system_identifier = kSystem,
                          .timeline = pg::TimelineId(2),
-                         .start = At(kFirst + 2)});
+                         .start = At(kFirst + 2),
+                         .previous = left});
   (void)branch.Record(pg::ResourceManager::kHeap, 0, Body(7777, 100));
   scene.records.push_back(branch.Record(pg::ResourceManager::kHeap, 0, Body(7778, 100)));
   scene.pg_wal = {{Name(2, kFirst + 2), branch.Padded()}};

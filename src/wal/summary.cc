@@ -155,7 +155,9 @@ void NoteRecords(pg::WalReader& reader, base::ByteView bytes, pg::MajorVersion v
         // What a record gives up was written and lost: nothing of it counts.
         const std::optional<pg::Lsn> lost = pg::ReadAbandonedRecord(*record);
         summary.start = std::min({summary.start, record->start, lost.value_or(record->start)});
+        summary.previous_record = record->header.previous;
       }
+      summary.last_record = record->start;
       summary.changes.Note(*record, version);
       summary.end = record->end;
     }
@@ -170,6 +172,8 @@ base::Bytes EncodeSummary(const Summary& summary) {
   out.U8(kVersion);
   out.U64(summary.start.value());
   out.U64(summary.end.value());
+  out.U64(summary.previous_record.value());
+  out.U64(summary.last_record.value());
   out.U8(FlagsOf(summary.changes));
   out.Varint(summary.changes.tablespaces().size());
   for (const pg::Oid tablespace : summary.changes.tablespaces()) out.Varint(tablespace);
@@ -189,6 +193,8 @@ Summary DecodeSummary(base::ByteView bytes) {
   Summary summary;
   summary.start = pg::Lsn(in.U64());
   summary.end = pg::Lsn(in.U64());
+  summary.previous_record = pg::Lsn(in.U64());
+  summary.last_record = pg::Lsn(in.U64());
   if (summary.end < summary.start) ThrowCorrupt("ends before it begins");
   SetFlags(in.U8(), summary.changes);
   for (std::uint64_t left = in.Varint(); left > 0; --left) {

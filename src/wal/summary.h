@@ -18,6 +18,10 @@ namespace holdfast::wal {
 struct Summary {
   pg::Lsn start;
   pg::Lsn end;
+  // The record that the first of them names as the one before it, and where the last begins: of WAL
+  // that is one history they agree from segment to segment.
+  pg::Lsn previous_record;
+  pg::Lsn last_record;
   pg::BlockChanges changes;
   friend bool operator==(const Summary&, const Summary&) = default;
 };

@@ -88,10 +88,13 @@ struct Written {
 void ExpectWhole(const Written& written) {
   pg::BlockChanges together;
   pg::Lsn end = written.builder.start();
+  pg::Lsn last;
   for (std::size_t i = 0; i < written.segments(); ++i) {
     const std::optional<Summary> summary = written.Summarised(i);
     if (!summary) continue;  // the middle of a record
     EXPECT_EQ(summary->start, end) << i;
+    EXPECT_EQ(summary->previous_record, last) << i;
+    last = summary->last_record;
     EXPECT_EQ(DecodeSummary(EncodeSummary(*summary)), *summary);
     together.Unite(summary->changes);
     end = summary->end;
@@ -203,12 +206,16 @@ TEST(Summary, RefusesWhatItDoesNotKnow) {
   later[0] = 2;
   EXPECT_THROW(DecodeSummary(later), base::Error);
   base::Bytes flags = whole;
-  flags[17] |= 0x20;
+  flags[33] |= 0x20;
   EXPECT_THROW(DecodeSummary(flags), base::Error);
 }
 
 TEST(Summary, HoldsEverythingAChangeCanBe) {
-  Summary summary{.start = pg::Lsn(77), .end = pg::Lsn(1), .changes = {}};
+  Summary summary{.start = pg::Lsn(77),
+                  .end = pg::Lsn(1),
+                  .previous_record = pg::Lsn(60),
+                  .last_record = pg::Lsn(~std::uint64_t{0} - 8),
+                  .changes = {}};
   EXPECT_THROW(DecodeSummary(EncodeSummary(summary)), base::Error);
   summary.end = pg::Lsn(~std::uint64_t{0});
   summary.changes.RenewTablespace(16400);

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 from harness.operations import Operations
-from harness.process import eventually
+from harness.process import eventually, run
 from harness.protection import LOCAL, SQL, check_sound, ledger_of
 
 # Nothing may change pages on disk behind a backup's back: they are compared with it afterwards.
@@ -287,3 +287,31 @@ def test_pushed_wal_says_it_too(protect):
     assert len(shop.place.names("wal-summary/")) >= 4
     _, differ = restored_pages_differ(shop, backup, "restored")
     assert not differ
+
+
+def test_a_server_that_was_taken_back_to_a_snapshot_of_its_disk(shop):
+    """It goes on where it was on the same timeline, and past it: the archive has WAL that it never wrote."""
+    shop.receive()
+    shop.backup()
+    shop.write(1001)
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    snapshot = shop.workplace.folder("snapshot")
+    run("cp", "-a", f"{shop.server.data}/.", snapshot)
+    shop.start(shop.server)
+    shop.receive()
+    for number in range(4):
+        shop.write(2001 + 100 * number)
+        shop.server.switch_wal()
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    run("find", shop.server.data, "-mindepth", 1, "-delete")
+    run("cp", "-a", f"{snapshot}/.", shop.server.data)
+    shop.start(shop.server)
+    for number in range(8):
+        shop.write(5001 + 100 * number, count=60)
+        shop.server.switch_wal()
+    result = shop.program.run("backup", "shop", "--require-incremental", code=4)
+    assert "does not lead to" in result.err or "does not follow" in result.err, result

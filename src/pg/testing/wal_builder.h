@@ -13,9 +13,10 @@ class WalBuilder {
     SystemIdentifier system_identifier{77};
     TimelineId timeline{1};
     Lsn start{base::kMiB};  // of a segment
+    Lsn previous{};         // the record before
   };
 
-  explicit WalBuilder(const Options& options) : options_(options) {}
+  explicit WalBuilder(const Options& options) : options_(options), previous_(options.previous) {}
 
   // Appends a record whose body is `body` as block headers and data; returns its start.
   Lsn Record(ResourceManager manager, std::uint8_t info, base::ByteView body);
