@@ -108,10 +108,10 @@ INSTANTIATE_TEST_SUITE_P(
     Schedules, Mutations,
     testing::Values(
         Mutation{
-            "WritersBlindToLists", "lacks a pack", {.seed = 400, .writers_blind_to = "prune/"}},
+            "WritersBlindToLists", "lacks a pack", {.seed = 700, .writers_blind_to = "prune/"}},
         Mutation{"PrunersBlindToLeases", "while it was leased", {.pruners_blind_to = "leases/"}},
         Mutation{"ShortGrace", "after it was forgotten", {.grace = std::chrono::hours(6)}},
-        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 1814, .lists_go_first = true}}),
+        Mutation{"ListsGoFirst", "lacks a pack", {.seed = 5495, .lists_go_first = true}}),
     [](const auto& mutation) { return mutation.param.name; });
 
 }  // namespace
