@@ -214,6 +214,14 @@ def test_checksums_that_were_switched(shop):
         assert shop.backup("--require-incremental")["changes_from"] == "wal"
 
 
+def go_on_with(shop, restored):
+    """From now on what was restored is the source."""
+    server = shop.server_on(restored)
+    shop.start(server).wait_until_promoted()
+    shop.point_at(server)
+    shop.receive()
+
+
 def test_the_server_was_taken_back_in_time(shop):
     """A backup that ends on the branch that was left is nothing to build upon; the next one is."""
     shop.receive()
@@ -226,10 +234,7 @@ def test_the_server_was_taken_back_in_time(shop):
     shop.stop_receiving()
     shop.server.stop()
     to = shop.restore("back", "--replaces-source", "--backup", first["id"], "--lsn", back_to.lsn)
-    server = shop.server_on(to)
-    shop.start(server).wait_until_promoted()
-    shop.point_at(server)
-    shop.receive()
+    go_on_with(shop, to)
     check_all_was_read(shop, "left the timeline of the backup before")
     shop.write(3001)
     second = shop.backup("--require-incremental")
@@ -248,10 +253,7 @@ def test_a_timeline_that_goes_on_behind_the_backup(shop):
     shop.stop_receiving()
     shop.server.stop()
     to = shop.restore("again", "--replaces-source")
-    server = shop.server_on(to)
-    shop.start(server).wait_until_promoted()
-    shop.point_at(server)
-    shop.receive()
+    go_on_with(shop, to)
     shop.write(2001)
     backup = shop.backup("--require-incremental")
     assert backup["changes_from"] == "wal" and backup["timeline"] == 2
