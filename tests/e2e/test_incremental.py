@@ -173,6 +173,7 @@ def check_sound_after_start(shop, to):
 def test_a_hole_in_the_archive(shop):
     shop.receive()
     shop.backup()
+    shop.write(501)  # or there is nothing to switch away from
     lost = shop.server.switch_wal()
     shop.write(1001)
     shop.server.switch_wal()

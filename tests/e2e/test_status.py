@@ -116,7 +116,7 @@ def test_a_server_that_was_taken_back_to_before_all_backups_is_unprotected(workp
     there = {"HOLDFAST_SOURCE_SHOP_CONNECTION": taken_back.conninfo()}
     (source,) = program.json("status", "shop", code=1, env=there)["sources"]
     assert source["state"] == "unprotected" and "timeline 2" in texts(source)
-    program.run("backup", "shop", env=there)
+    assert "left the timeline of the backup before" in program.run("backup", "shop", env=there, code=1).err
     (source,) = program.json("status", "shop", code=None, env=there)["sources"]
     assert source["state"] != "unprotected" and source["windows"][-1]["timeline"] == 2
 
