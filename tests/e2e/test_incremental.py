@@ -12,7 +12,7 @@ from harness.protection import LOCAL, SQL, check_sound, ledger_of
 QUIET = {"autovacuum": "off", "bgwriter_lru_maxpages": 0, "checkpoint_timeout": "1h", "max_prepared_transactions": 5,
          "max_wal_size": "8GB"}
 # A run by hand takes more: HOLDFAST_STEPS.
-STEPS = int(os.environ.get("HOLDFAST_STEPS", "25"))
+STEPS = int(os.environ.get("HOLDFAST_STEPS", "12"))
 SEED = int(os.environ.get("HOLDFAST_SEED", secrets.randbelow(1 << 32)))
 
 
