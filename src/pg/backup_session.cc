@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "pg/backup_label.h"
 #include "pg/digits.h"
+#include "pg/tablespaces.h"
 #include "pg/version.h"
 
 namespace holdfast::pg {
@@ -179,6 +180,8 @@ BackupSession BackupSession::Start(const BackupSessionOptions& options) {
   proof.slot = options.slot;
   BackupStart start;
   start.lsn = StartBackup(connection, options);
+  // One that was made while the server wrote its checkpoint is in no WAL of this backup.
+  facts.tablespaces = ReadTablespaces(connection);
   start.timeline = TimelineOfLastCheckpoint(connection);
   start.time = ServerTime(connection);
   auto state = std::make_unique<State>(State{.connection = std::move(connection),

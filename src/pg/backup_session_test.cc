@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <optional>
+#include <thread>
+
 #include "pg/backup_label.h"
 #include "pg/cluster_reader.h"
 #include "pg/testing/expect_error.h"
@@ -50,6 +53,31 @@ TEST_F(LiveSession, StartsAndStopsABackup) {
   EXPECT_EQ(label.start, session.start().lsn);
   EXPECT_EQ(stop.tablespace_map, "");
   ExpectError(ErrorKind::kInternal, "twice", [&] { session.Stop(); });
+}
+
+// The WAL that made it lies before the backup's: only the files themselves bring it.
+TEST(Session, KnowsATablespaceThatIsMadeWhileTheCheckpointIsWritten) {
+  LiveCluster cluster({.settings = {"checkpoint_timeout = 1h"}});
+  cluster.Run(
+      {"CREATE TABLE dirty AS SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i"});
+  BackupSessionOptions options;
+  options.connect = cluster.connect();
+  options.label = "slow";
+  options.fast_checkpoint = false;
+  std::optional<BackupSession> session;
+  std::thread starting([&] { session.emplace(BackupSession::Start(options)); });
+  const std::string active =
+      "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE "
+      "'%pg_backup_start%' AND state = 'active'";
+  while (cluster.Value(active) == "0") std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const std::string folder = cluster.MakeFolder("late").string();
+  cluster.Run({"CREATE TABLESPACE late LOCATION '" + folder + "'"});
+  const bool was_in_time = cluster.Value(active) == "1";
+  cluster.Run({"CHECKPOINT"});
+  starting.join();
+  EXPECT_TRUE(was_in_time);
+  ASSERT_EQ(session->facts().tablespaces.size(), 1U);
+  EXPECT_EQ(session->facts().tablespaces[0].name, "late");
 }
 
 TEST_F(LiveSession, ProvesThePostmasterToOtherConnections) {
