@@ -162,7 +162,7 @@ Command BackupCommand() {
             CLI::Option* full =
                 app.add_flag("--full", options->full, "Read and store everything again");
             app.add_flag("--require-incremental", options->require_incremental,
-                         "Refuse, with exit code 4, where not only what changed can be read")
+                         "Refuse (exit code 4) when everything would have to be read")
                 ->excludes(full);
             app.add_flag("--pin", options->pin, "Keep it until it is unpinned");
             app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")
