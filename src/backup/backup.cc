@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "backup/audit.h"
 #include "backup/capture_server.h"
 #include "backup/change_finder.h"
 #include "backup/changed_pages.h"
@@ -212,11 +213,18 @@ class Run {
                         fmt::format("everything would have to be read: {}", found.why_not),
                         {"without --require-incremental it is read and compared"});
     }
+    if (options_.audit && !found.changes) {
+      report_.Note("there is nothing to audit: everything is read as it is");
+    }
     if (!parent) return std::nullopt;
-    facts_.changes_from =
-        found.changes ? catalog::ChangesFrom::kWal : catalog::ChangesFrom::kReading;
-    facts_.why_all_read = found.why_not;
     Tell(found);
+    if (found.changes && options_.audit) {
+      audit_.emplace(parent->facts.start_lsn, session.start().lsn);
+      found.why_not = "an audit was asked for";
+    }
+    facts_.changes_from =
+        found.why_not.empty() ? catalog::ChangesFrom::kWal : catalog::ChangesFrom::kReading;
+    facts_.why_all_read = found.why_not;
     return std::move(found.changes);
   }
 
@@ -256,7 +264,8 @@ class Run {
                         .report = report_,
                         .counters = counters_,
                         .blocks_per_segment = control.blocks_per_segment,
-                        .changed_pages = changed_pages ? &*changed_pages : nullptr};
+                        .changed_pages = changed_pages ? &*changed_pages : nullptr,
+                        .audit = audit_ ? &*audit_ : nullptr};
     CopyStageOptions stage{
         .jobs = options_.jobs,
         .tablespace_version_directory = pg::TablespaceVersionDirectory(control.version),
@@ -267,7 +276,24 @@ class Run {
     repo::TreeRoot tree = CopyCluster(
         context, entries, stage, [&] { return ReadControlFile(cluster, clock_, stop); }, stop);
     report_.EndPhase();
+    if (audit_) TellAudit();
     return tree;
+  }
+
+  void TellAudit() {
+    facts_.audit = audit_->Take();
+    if (facts_.audit->pages_missed == 0) {
+      return report_.Note(
+          fmt::format("audit: the WAL names every page that changed ({} differ in hint bits alone)",
+                      facts_.audit->pages_without_wal));
+    }
+    const catalog::BadPage& first = facts_.audit->missed.front();
+    warnings_.push_back(fmt::format(
+        "audit: the WAL does not name all pages that changed, the first of {} missed is page {} of "
+        "{}. This backup has them as they are; an earlier one that read only what the WAL names "
+        "may not have them. Report this, and rely on backups made with --full until it is known "
+        "why",
+        facts_.audit->pages_missed, first.block, first.path));
   }
 
   void NoteCaptured(const wal::Captured& captured) {
@@ -342,6 +368,7 @@ class Run {
   CopyCounters counters_;
   ParentLosses losses_;
   std::optional<PageJudge> judge_;
+  std::optional<Audit> audit_;
   catalog::ClusterFacts facts_;
   std::vector<std::string> warnings_;
 };

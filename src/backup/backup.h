@@ -28,7 +28,8 @@ struct BackupOptions {
   std::optional<base::Path> data_directory;  // without it, files are read through the connection
   bool full = false;                         // store everything again
   bool require_incremental = false;          // Error(kConflict) where everything must be read
-  bool pin = false;                          // keep it until it is unpinned
+  bool audit = false;  // read everything, and tell what the WAL would have missed
+  bool pin = false;    // keep it until it is unpinned
   std::map<std::string, std::string> labels;
   int jobs = 2;  // readers; each holds one pack in memory
   std::uint64_t pack_size = 32 * base::kMiB;

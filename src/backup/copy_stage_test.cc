@@ -60,7 +60,8 @@ class CopyStage : public ::testing::Test {
                         .report = report,
                         .counters = counters.emplace(),
                         .blocks_per_segment = kBlocksPerSegment,
-                        .changed_pages = known ? &*known : nullptr};
+                        .changed_pages = known ? &*known : nullptr,
+                        .audit = audit ? &*audit : nullptr};
     CopyStageOptions stage{
         .jobs = 2, .tablespace_version_directory = "PG_15_202209061", .parent_tree = {}};
     if (parent) stage.parent_tree = parent->facts.tree;
@@ -111,6 +112,7 @@ class CopyStage : public ::testing::Test {
   MemoryCluster cluster;
   std::optional<CopyCounters> counters;
   std::vector<std::string> warnings;  // of the last backup
+  std::optional<Audit> audit;
   std::optional<ChangedPages> known;  // what the WAL says; empty: nothing is known
 };
 
@@ -198,6 +200,31 @@ TEST_F(KnownChanges, ReadsFilesThatTheBackupBeforeDidNotHave) {
   EXPECT_EQ(ReadBack(third), cluster.files());
   cluster.files()["base/5/16390"].resize(4 * repo::kPageSize, 5);
   EXPECT_EQ(ReadBack(BackUp(third)), cluster.files());
+}
+
+TEST_F(KnownChanges, AnAuditFindsWhatTheyMissAndStoresIt) {
+  AddRelation("base/5/16384", 8192 + 300, 1);
+  const repo::Snapshot first = BackUp();
+  ChangePage("base/5/16384", 3, 90001);
+  ChangePage("base/5/16384", 5, 90002);
+  ChangePage("base/5/16384", 8192 + 7, 90003);
+  std::ranges::fill(base::MutableByteView(cluster.files().at("base/5/16384"))
+                        .subspan(11 * repo::kPageSize, repo::kPageSize),
+                    0);
+  pg::BlockChanges changes;
+  changes.At(Table(16384)).blocks.Add(3);
+  Know(changes);
+  const base::Bytes page = SoundPage(90002);
+  const pg::Lsn changed_at = pg::PageLsn(page);
+  audit.emplace(changed_at, pg::Lsn(changed_at.value() + 1));
+  const repo::Snapshot second = BackUp(first);
+  const catalog::AuditFacts facts = audit->Take();
+  EXPECT_EQ(facts.pages_missed, 3U);
+  ASSERT_EQ(facts.missed.size(), 3U);
+  EXPECT_EQ(facts.missed[0].block, 5U);
+  EXPECT_EQ(facts.missed[1].block, 11U);
+  EXPECT_EQ(facts.missed[2].block, 8192U + 7);
+  EXPECT_EQ(ReadBack(second), cluster.files());
 }
 
 TEST_F(KnownChanges, LeavesOutAFileThatVanishes) {

@@ -26,6 +26,7 @@ struct PartCopy {
   std::uint64_t begin = 0;  // bytes of the file
   std::uint64_t end = 0;
   std::uint64_t position = begin;
+  pg::BlockSet named = {};  // pages that may have changed
   repo::PageMapBuilder map = {};
   bool changed = false;
   State state = State::kGoesOn;
@@ -58,6 +59,7 @@ struct CopyWorker::State {
         read_buffer(kReadSize) {}
 
   void CopyPart(const CopyUnit& unit, const std::stop_token& stop);
+  pg::BlockSet NamedPages(const PartCopy& part) const;
   pg::BlockSet PagesToRead(const PartCopy& part) const;
   bool KeepWhole(const PartCopy& part);
   // From where the part's map is, up to the page `until`.
@@ -65,6 +67,7 @@ struct CopyWorker::State {
   // From where the part is, up to the byte `until`.
   void ReadPages(PartCopy& part, std::uint64_t until, const std::stop_token& stop);
   void CopyPages(PartCopy& part, base::MutableByteView pages);
+  void NoteChanged(PartCopy& part, base::ByteView page) const;
   void Count(const CopyUnit& unit, std::uint64_t bytes);
   void DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes, bool changed);
   bool ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map, std::uint64_t bytes);
@@ -121,6 +124,7 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
   const std::uint64_t end = std::min(job.entry().size, begin + kPartBytes);
   ParentPages parent(context.parent_frames, packs, job.ParentPart(unit.part), context.losses);
   PartCopy part{.unit = unit, .parent = parent, .begin = begin, .end = end};
+  part.named = NamedPages(part);
   const pg::BlockSet to_read = PagesToRead(part);
   if (to_read.empty() && KeepWhole(part)) return;
   to_read.ForEachRun(0, part.pages(), [&](pg::BlockNumber first, std::uint64_t count) {
@@ -141,7 +145,7 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
 }
 
 // All, unless it is known what changed.
-pg::BlockSet CopyWorker::State::PagesToRead(const PartCopy& part) const {
+pg::BlockSet CopyWorker::State::NamedPages(const PartCopy& part) const {
   const FileJob& job = *part.unit.job;
   pg::BlockSet pages;
   if (context.changed_pages == nullptr) {
@@ -159,6 +163,12 @@ pg::BlockSet CopyWorker::State::PagesToRead(const PartCopy& part) const {
   part.parent.AddUnusable(pages);
   // The end of a file that is not made of whole pages.
   if (part.end % repo::kPageSize != 0) pages.Add(part.pages() - 1);
+  return pages;
+}
+
+pg::BlockSet CopyWorker::State::PagesToRead(const PartCopy& part) const {
+  pg::BlockSet pages = part.named;
+  if (context.audit != nullptr) pages.AddRun(0, part.pages());
   FillSmallGaps(pages, part.pages());
   return pages;
 }
@@ -236,7 +246,7 @@ void CopyWorker::State::CopyPages(PartCopy& part, base::MutableByteView pages) {
     }
     const std::uint32_t in_map = part.map.page_count();
     if (base::AllZero(page)) {
-      part.changed = part.changed || !part.parent.WasZero(in_map);
+      if (!part.parent.WasZero(in_map)) NoteChanged(part, page);
       part.map.AddZero();
       continue;
     }
@@ -244,11 +254,21 @@ void CopyWorker::State::CopyPages(PartCopy& part, base::MutableByteView pages) {
     if (const auto same = part.parent.FindSame(in_map, hash)) {
       part.map.Add(*same);
     } else {
-      part.changed = true;
+      NoteChanged(part, page);
       part.map.Add(buffer.AddPage(page, hash));
       ++context.counters.pages_stored;
     }
   }
+}
+
+// The page at the map's end is not what the earlier backup has there.
+void CopyWorker::State::NoteChanged(PartCopy& part, base::ByteView page) const {
+  part.changed = true;
+  const pg::BlockNumber in_part = part.map.page_count();
+  if (context.audit == nullptr || part.named.Contains(in_part)) return;
+  context.audit->AddUnnamed(part.unit.job->entry().path,
+                            static_cast<pg::BlockNumber>(part.begin / repo::kPageSize) + in_part,
+                            page);
 }
 
 void CopyWorker::State::DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes,

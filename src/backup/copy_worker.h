@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "backup/audit.h"
 #include "backup/changed_pages.h"
 #include "backup/copy_job.h"
 #include "backup/page_judge.h"
@@ -42,6 +43,8 @@ struct CopyContext {
   std::uint32_t blocks_per_segment = 0;  // of relation files
   // Null: everything is read.
   const ChangedPages* changed_pages = nullptr;
+  // With `changed_pages` only: everything is read all the same, and what they miss is put here.
+  Audit* audit = nullptr;
 };
 
 // Not thread-safe. Memory: one pack being built, one frame of pages, one frame of small files, 1

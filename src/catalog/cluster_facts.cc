@@ -41,6 +41,25 @@ RequestFacts RequestsFromJson(const nlohmann::json& json) {
           .bytes_received = json.at("bytes_received")};
 }
 
+std::vector<BadPage> PagesFromJson(const nlohmann::json& json) {
+  std::vector<BadPage> pages;
+  for (const auto& page : json)
+    pages.push_back({.path = page.at("path"), .block = page.at("block")});
+  return pages;
+}
+
+nlohmann::json ToJson(const std::vector<BadPage>& pages) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const BadPage& page : pages) json.push_back({{"path", page.path}, {"block", page.block}});
+  return json;
+}
+
+AuditFacts AuditFromJson(const nlohmann::json& json) {
+  return {.pages_missed = json.at("pages_missed"),
+          .missed = PagesFromJson(json.at("missed")),
+          .pages_without_wal = json.at("pages_without_wal")};
+}
+
 constexpr std::array kChangesFrom = {ChangesFrom::kNothing, ChangesFrom::kReading,
                                      ChangesFrom::kWal};
 
@@ -74,15 +93,14 @@ ClusterFacts Parse(const nlohmann::json& json) {
     facts.tablespaces.push_back(TablespaceFromJson(tablespace));
   }
   facts.outside_files = json.at("outside_files").get<std::vector<std::string>>();
-  for (const auto& page : json.at("bad_pages")) {
-    facts.bad_pages.push_back({.path = page.at("path"), .block = page.at("block")});
-  }
+  facts.bad_pages = PagesFromJson(json.at("bad_pages"));
   facts.bytes_source = json.at("bytes_source");
   facts.bytes_read = json.at("bytes_read");
   facts.bytes_stored = json.at("bytes_stored");
   facts.pages_changed = json.at("pages_changed");
   facts.pages = json.at("pages");
   facts.files = json.at("files");
+  if (json.contains("audit")) facts.audit = AuditFromJson(json.at("audit"));
   if (json.contains("requests")) facts.requests = RequestsFromJson(json.at("requests"));
   return facts;
 }
@@ -97,6 +115,12 @@ nlohmann::json ToJson(const RequestFacts& requests) {
           {"delete", requests.remove},
           {"bytes_sent", requests.bytes_sent},
           {"bytes_received", requests.bytes_received}};
+}
+
+nlohmann::json ToJson(const AuditFacts& audit) {
+  return {{"pages_missed", audit.pages_missed},
+          {"missed", ToJson(audit.missed)},
+          {"pages_without_wal", audit.pages_without_wal}};
 }
 
 std::string_view ChangesFromName(ChangesFrom from) {
@@ -129,7 +153,7 @@ nlohmann::json ToJson(const ClusterFacts& facts) {
       {"tablespace_map", facts.tablespace_map},
       {"tablespaces", nlohmann::json::array()},
       {"outside_files", facts.outside_files},
-      {"bad_pages", nlohmann::json::array()},
+      {"bad_pages", ToJson(facts.bad_pages)},
       {"bytes_source", facts.bytes_source},
       {"bytes_read", facts.bytes_read},
       {"bytes_stored", facts.bytes_stored},
@@ -137,12 +161,10 @@ nlohmann::json ToJson(const ClusterFacts& facts) {
       {"pages", facts.pages},
       {"files", facts.files},
   };
+  if (facts.audit) json["audit"] = ToJson(*facts.audit);
   if (facts.requests) json["requests"] = ToJson(*facts.requests);
   for (const auto& tablespace : facts.tablespaces) {
     json["tablespaces"].push_back(TablespaceToJson(tablespace));
-  }
-  for (const auto& page : facts.bad_pages) {
-    json["bad_pages"].push_back({{"path", page.path}, {"block", page.block}});
   }
   return json;
 }

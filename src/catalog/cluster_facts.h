@@ -52,6 +52,15 @@ enum class ChangesFrom {
 // "nothing", "reading", "wal": in JSON and in snapshots.
 std::string_view ChangesFromName(ChangesFrom from);
 
+// What a backup found that read everything to audit what it would have left out.
+struct AuditFacts {
+  std::uint64_t pages_missed = 0;  // differ from the earlier backup, though no WAL names them
+  std::vector<BadPage> missed;     // the first of them
+  // Differ as well, but only in what the server writes without WAL (hint bits).
+  std::uint64_t pages_without_wal = 0;
+};
+nlohmann::json ToJson(const AuditFacts& audit);
+
 struct ClusterFacts {
   std::string method;  // how files were read: "local" or "sql"
   ChangesFrom changes_from = ChangesFrom::kNothing;
@@ -76,6 +85,7 @@ struct ClusterFacts {
   std::uint64_t pages_changed = 0;
   std::uint64_t pages = 0;
   std::uint64_t files = 0;
+  std::optional<AuditFacts> audit;
   std::optional<RequestFacts> requests;  // empty: of a directory, or an earlier version's
 };
 

@@ -24,6 +24,7 @@ struct Options {
   std::string source;
   bool full = false;
   bool require_incremental = false;
+  bool audit = false;
   bool pin = false;
   std::vector<std::string> labels;
   unsigned jobs = 0;
@@ -125,6 +126,7 @@ int BackUp(Session& session, const Options& options) {
        .data_directory = source.data_directory,
        .full = options.full,
        .require_incremental = options.require_incremental,
+       .audit = options.audit,
        .pin = options.pin,
        .labels = Labels(options.labels),
        .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
@@ -163,6 +165,9 @@ Command BackupCommand() {
                 app.add_flag("--full", options->full, "Read and store everything again");
             app.add_flag("--require-incremental", options->require_incremental,
                          "Refuse (exit code 4) when everything would have to be read")
+                ->excludes(full);
+            app.add_flag("--audit", options->audit,
+                         "Read everything, and tell which changed pages the WAL does not name")
                 ->excludes(full);
             app.add_flag("--pin", options->pin, "Keep it until it is unpinned");
             app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")

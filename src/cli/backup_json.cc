@@ -35,6 +35,7 @@ void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts)
                            {"location", tablespace.location},
                            {"in_place", tablespace.in_place}});
   object["tablespaces"] = std::move(tablespaces);
+  object["audit"] = facts.audit ? catalog::ToJson(*facts.audit) : nlohmann::json();
   nlohmann::json bad_pages = nlohmann::json::array();
   for (const catalog::BadPage& page : facts.bad_pages)
     bad_pages.push_back({{"path", page.path}, {"block", page.block}});

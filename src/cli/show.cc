@@ -46,6 +46,11 @@ void PrintCluster(Facts& out, const catalog::ClusterFacts& facts) {
                                       tablespace.in_place ? "pg_tblspc" : tablespace.location));
   for (const catalog::BadPage& page : facts.bad_pages)
     out.Add("bad page", fmt::format("{} block {}", page.path, page.block));
+  if (!facts.audit) return;
+  out.Add("audit", fmt::format("{} changed unnamed by the WAL, {} in hint bits alone",
+                               facts.audit->pages_missed, facts.audit->pages_without_wal));
+  for (const catalog::BadPage& page : facts.audit->missed)
+    out.Add("missed page", fmt::format("{} block {}", page.path, page.block));
 }
 
 int Show(Session& session, const std::string& backup) {

@@ -150,6 +150,41 @@ def test_a_little_change_costs_a_little(shop):
     assert second["bytes_read"] < first["bytes_read"] / 8
 
 
+def test_an_audit_reads_all_and_finds_nothing_missed(shop):
+    assert shop.backup("--audit")["audit"] is None
+    shop.receive()
+    for number in range(3):
+        shop.write(1001 + 100 * number)
+        backup = shop.backup("--audit")
+        assert backup["changes_from"] == "reading" and backup["why_all_read"] == "an audit was asked for"
+        assert backup["audit"]["pages_missed"] == 0
+        assert backup["bytes_read"] + 8192 >= backup["bytes_source"]  # pg_control is not counted
+    shop.program.run("backup", "shop", "--full", "--audit", code=2)
+
+
+def test_an_audit_finds_a_page_that_changed_behind_the_wal(shop):
+    shop.receive()
+    shop.server.execute("CREATE TABLE large AS SELECT i, repeat('x', 900) AS text FROM generate_series(1, 1000) AS i")
+    shop.server.execute("VACUUM FREEZE large")
+    shop.backup()
+    shop.server.execute("UPDATE large SET text = 'y' WHERE i = 1")
+    shop.server.execute("CHECKPOINT")
+    path = shop.server.data / shop.server.value("SELECT pg_relation_filepath('large')")
+    shop.stop_receiving()
+    shop.server.stop()
+    # What no server does: page 5 becomes what the changed page 0 is.
+    with path.open("r+b") as file:
+        page = file.read(8192)
+        file.seek(5 * 8192)
+        file.write(page)
+    shop.start(shop.server)
+    backup = shop.backup("--audit", code=1)
+    audit = backup["audit"]
+    assert audit["pages_missed"] == 1 and audit["missed"] == [{"path": str(path.relative_to(shop.server.data)), "block": 5}]
+    assert f"page 5 of {path.relative_to(shop.server.data)}" in "".join(backup["warnings"])
+    assert f"{path.relative_to(shop.server.data)} block 5" in shop.program.run("show", backup["id"]).out
+
+
 def test_nobody_keeps_the_wal_between_two_backups(shop):
     shop.backup()
     shop.write(1001)
