@@ -39,6 +39,7 @@ struct Options {
   std::vector<std::string> tablespaces;
   unsigned jobs = 0;
   bool dry_run = false;
+  bool in_place = false;
   bool replaces_source = false;
 };
 
@@ -132,6 +133,9 @@ nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
           {"tablespaces", std::move(tablespaces)},
           {"files", plan.files},
           {"bytes", plan.bytes},
+          {"in_place", plan.in_place},
+          {"removed", plan.strangers},
+          {"unarchived_wal", plan.unarchived_wal},
           {"packs", plan.packs},
           {"warnings", plan.warnings}};
 }
@@ -147,6 +151,16 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
     out << fmt::format("last commit {}\n", session.TimeForPeople(*plan.last_commit));
   for (const auto& [oid, path] : plan.tablespaces)
     out << Printable(fmt::format("tablespace  {} to {}", oid, path.string())) << '\n';
+  if (!plan.in_place) return;
+  out << fmt::format(
+      "in place    only what differs is written; {} other files and folders there are removed\n",
+      plan.strangers);
+}
+
+std::string WrittenText(const restore::RestorePlan& plan, const restore::RestoreResult& result) {
+  if (!plan.in_place) return base::FormatBytes(result.bytes_written);
+  return fmt::format("{} written, {} were right already", base::FormatBytes(result.bytes_written),
+                     base::FormatBytes(result.bytes_kept));
 }
 
 int Execute(Session& session, const repo::Repository& repository, const Place& place,
@@ -160,13 +174,14 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
     object["dry_run"] = false;
     object["files"] = result.files;
     object["bytes_written"] = result.bytes_written;
+    object["bytes_kept"] = result.bytes_kept;
     for (const std::string& warning : result.warnings) object["warnings"].push_back(warning);
     session.PrintJson(object);
   } else {
     session.out() << Printable(fmt::format(
                          "restored {} to {}: {} files, {}; start PostgreSQL there to recover",
                          plan.backup.id.ToString(), plan.to.string(), result.files,
-                         base::FormatBytes(result.bytes_written)))
+                         WrittenText(plan, result)))
                   << '\n';
   }
   const bool warned = !result.warnings.empty() || !plan.warnings.empty();
@@ -199,6 +214,7 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
     restoring.backup = repo::ResolveBackup(
         repository, full_id ? options.backup : options.source + "/" + options.backup);
   }
+  restoring.in_place = options.in_place;
   restoring.target = TargetOptionsOf(session, options);
   restoring.tablespaces = TablespacesIn(options.tablespaces, here);
   if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);
@@ -339,6 +355,8 @@ Command RestoreCommand() {
         app.add_option("--jobs", options->jobs, "Parallel writers")
             ->check(CLI::Range(1, 64))
             ->default_str("2");
+        app.add_flag("--in-place", options->in_place,
+                     "DIR is the stopped cluster itself: fetch and write only what differs");
         app.add_flag("--replaces-source", options->replaces_source,
                      "Keep archiving and standby settings: it takes the source's place");
         app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");

@@ -77,7 +77,9 @@ void RequireKnownSource(Session& session, const repo::Repository& repository,
 
 pg::SystemIdentifier SystemBeside(const base::Path& file, const base::Path& working_directory) {
   const base::Path absolute = working_directory / file;
-  for (const base::Path& data : {absolute.parent_path().parent_path(), working_directory}) {
+  const base::Path above = absolute.parent_path().parent_path();
+  // In pg_wal, or in the folder there into which a restore in place puts WAL aside.
+  for (const base::Path& data : {above, above.parent_path(), working_directory}) {
     const auto bytes = base::ReadFileIfExists(data / "global/pg_control");
     if (bytes) return pg::ParseControlFile(*bytes).system_identifier;
   }

@@ -14,6 +14,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "pg/control_file.h"
+#include "restore/old_wal.h"
 
 namespace holdfast::restore {
 
@@ -22,10 +24,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kHeading = "an unfinished restore by holdfast";
+constexpr std::string_view kInPlaceHeading = "an unfinished restore in place by holdfast";
 constexpr std::size_t kTokenBytes = 16;
 
 // A mark's text: the heading, the token, and for people where the restore goes to; a line each.
 struct Mark {
+  bool in_place = false;
   std::string token;
   std::string data_directory;
 };
@@ -38,8 +42,13 @@ std::optional<Mark> ParseMark(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     return line;
   };
-  if (!text.ends_with('\n') || take_line() != kHeading) return std::nullopt;
-  Mark mark{.token = std::string(take_line()), .data_directory = std::string(take_line())};
+  if (!text.ends_with('\n')) return std::nullopt;
+  const std::string_view heading = take_line();
+  if (heading != kHeading && heading != kInPlaceHeading) return std::nullopt;
+  Mark mark;
+  mark.in_place = heading == kInPlaceHeading;
+  mark.token = take_line();
+  mark.data_directory = take_line();
   if (mark.token.size() != 2 * kTokenBytes) return std::nullopt;
   return mark;
 }
@@ -150,6 +159,35 @@ void Empty(const base::Path& directory, std::string_view but) {
   throw error;
 }
 
+void RequireNotInPlace(const base::Path& directory) {
+  const std::optional<Mark> mark = ReadMark(directory / kUnfinishedControlPath);
+  if (!mark || !mark->in_place) return;
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("a restore in place into {} was interrupted", directory.native()),
+      {"repeat it with --in-place",
+       fmt::format("or empty the directory yourself; what {}/pg_wal/{} may hold is in no archive",
+                   directory.native(), kKeptWalFolder)});
+}
+
+// What the directory says about itself, when it is a cluster's.
+std::optional<pg::SystemIdentifier> SystemOf(const base::Path& directory) {
+  const auto control = base::ReadFileIfExists(directory / kControlPath);
+  if (!control) return std::nullopt;
+  try {
+    return pg::ParseControlFile(*control).system_identifier;
+  } catch (const base::Error&) {
+    return std::nullopt;  // damaged: it does not say
+  }
+}
+
+bool IsTablespaceOf(const base::Path& data_directory, pg::Oid tablespace,
+                    const base::Path& directory) {
+  std::error_code error;
+  const base::Path link = data_directory / "pg_tblspc" / std::to_string(tablespace);
+  return fs::is_symlink(link) && fs::equivalent(link, directory, error) && !error;
+}
+
 void RequireFreeOrOurs(const base::Path& directory, std::string_view token) {
   if (IsEmptyOrAbsent(directory)) return;
   const std::optional<Mark> mark = ReadMark(directory / kTablespaceMark);
@@ -177,8 +215,41 @@ DestinationState StateOf(const base::Path& directory) {
 
 DestinationState CheckDataDirectory(const base::Path& directory) {
   const DestinationState state = StateOf(directory);
-  if (state == DestinationState::kUnfinished) RequireNoneRunning(directory);
+  if (state == DestinationState::kUnfinished) {
+    RequireNoneRunning(directory);
+    RequireNotInPlace(directory);
+  }
   return state;
+}
+
+DestinationState CheckInPlace(const base::Path& directory, pg::SystemIdentifier system) {
+  if (IsEmptyOrAbsent(directory)) return DestinationState::kFree;
+  if (fs::exists(fs::symlink_status(directory / "postmaster.pid"))) {
+    throw base::Error(
+        base::ErrorKind::kConflict,
+        fmt::format("{} has a postmaster.pid: a server may be running on it", directory.native()),
+        {"stop the server first",
+         "if certainly none runs, also in no container, remove postmaster.pid and run this again"});
+  }
+  if (IsUnfinishedRestore(directory)) {
+    RequireNoneRunning(directory);
+    return DestinationState::kCluster;
+  }
+  const std::optional<pg::SystemIdentifier> found = SystemOf(directory);
+  if (found == system) return DestinationState::kCluster;
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      found ? fmt::format("{} is another cluster (system identifier {} instead of {})",
+                          directory.native(), found->value(), system.value())
+            : fmt::format("{} is not a PostgreSQL cluster with a sound global/pg_control",
+                          directory.native()),
+      {"restore into an empty directory, without --in-place"});
+}
+
+void CheckTablespaceInPlace(pg::Oid tablespace, const base::Path& directory,
+                            const base::Path& data_directory) {
+  if (IsTablespaceOf(data_directory, tablespace, directory)) return;
+  CheckTablespaceDirectory(directory, data_directory);
 }
 
 void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory) {
@@ -199,29 +270,55 @@ Claim::Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tab
   // Another may have held the lock, and come to its end, since the directory was looked at.
   (void)StateOf(data_directory_);
   TakeToken(marks_.front());
-  for (const base::Path& directory : tablespaces_) ClaimTablespace(directory);
+  for (const base::Path& directory : tablespaces_)
+    ClaimTablespace(directory, [&] { RequireFreeOrOurs(directory, token_); });
   if (before == DestinationState::kUnfinished) EmptyAll();
 }
 
+Claim Claim::InPlace(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces,
+                     pg::SystemIdentifier system) {
+  Claim claim;
+  claim.data_directory_ = std::move(data_directory);
+  claim.in_place_ = true;
+  const base::Path& directory = claim.data_directory_;
+  (void)CheckInPlace(directory, system);
+  for (const auto& [oid, place] : tablespaces) CheckTablespaceInPlace(oid, place, directory);
+  base::MakeDirectories(directory / "global");
+  claim.marks_.push_back(OpenLocked(directory, kUnfinishedControlPath));
+  claim.TakeToken(claim.marks_.front());
+  for (const auto& [oid, place] : tablespaces) {
+    claim.tablespaces_.push_back(place);
+    claim.ClaimTablespace(place, [&, &oid = oid, &place = place] {
+      if (!IsTablespaceOf(directory, oid, place)) RequireFreeOrOurs(place, claim.token_);
+    });
+  }
+  // From here on it is no cluster until the restore is over.
+  if (base::RemoveFile(directory / kControlPath)) base::SyncDirectory(directory / "global");
+  return claim;
+}
+
+// An unfinished restore that is gone on with in place must not be emptied any more.
 void Claim::TakeToken(base::File& mark) {
   if (auto earlier = ReadMark(mark.path())) {
     token_ = std::move(earlier->token);
+    if (earlier->in_place != in_place_) WriteMark(mark, MarkText());
     return;
   }
   token_ = base::RandomHex(kTokenBytes);
   WriteMark(mark, MarkText());
 }
 
-void Claim::ClaimTablespace(const base::Path& directory) {
-  RequireFreeOrOurs(directory, token_);
+void Claim::ClaimTablespace(const base::Path& directory, const std::function<void()>& check) {
+  check();
   base::MakeDirectories(directory);
   marks_.push_back(OpenLocked(directory, kTablespaceMark));
-  RequireFreeOrOurs(directory, token_);
+  check();
   if (!ReadMark(directory / kTablespaceMark)) WriteMark(marks_.back(), MarkText());
 }
 
 std::string Claim::MarkText() const {
-  return fmt::format("{}\n{}\n{}\n", kHeading, token_, data_directory_.native());
+  return fmt::format("{}\n{}\n{}\n", in_place_ ? kInPlaceHeading : kHeading, token_,
+                     data_directory_.native());
 }
 
 // The marks stay: between emptying and filling nothing says "cluster".

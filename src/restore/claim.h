@@ -9,6 +9,7 @@
 // may be the running source.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,31 +27,44 @@ inline constexpr std::string_view kTablespaceMark = "holdfast-restore";
 enum class DestinationState {
   kFree,        // absent, or an empty directory
   kUnfinished,  // an interrupted restore: may be emptied and filled again
+  kCluster,     // in place: what it holds is used as far as it is right
 };
 
 // Error(kConflict) when anything else is there: a running or stopped cluster, files, a mount point
-// of something, a restore that still runs.
+// of something, a restore that still runs; one in place that was interrupted.
 DestinationState CheckDataDirectory(const base::Path& directory);
+// For a restore in place: also a cluster of this system on which no server runs, and an unfinished
+// restore of either kind. A postmaster.pid says that one may run, perhaps where its process cannot
+// be seen from here, in a container: Error(kConflict).
+DestinationState CheckInPlace(const base::Path& directory, pg::SystemIdentifier system);
 // A tablespace's new location: absent or empty, or filled by the unfinished restore into
-// `data_directory`; else Error(kConflict).
+// `data_directory`; else Error(kConflict). In place also the one that the cluster has it in, which
+// its link tells.
 void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory);
+void CheckTablespaceInPlace(pg::Oid tablespace, const base::Path& directory,
+                            const base::Path& data_directory);
 
 class Claim {
  public:
   // Makes the directories; empties them first where a restore was interrupted; leaves the marks of
   // the unfinished. Error(kConflict) as above.
   Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces);
+  // For a restore in place: empties nothing, and takes the control file away.
+  static Claim InPlace(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces,
+                       pg::SystemIdentifier system);
 
   // With the control file in place: takes the marks away.
   void Finish();
 
  private:
+  Claim() = default;
   void TakeToken(base::File& mark);
-  void ClaimTablespace(const base::Path& directory);
+  void ClaimTablespace(const base::Path& directory, const std::function<void()>& check);
   std::string MarkText() const;
   void EmptyAll() const;
 
-  const base::Path data_directory_;
+  base::Path data_directory_;
+  bool in_place_ = false;
   std::vector<base::Path> tablespaces_;
   // Locked as long as they are open: also kill -9 ends that. The data directory's is the first.
   std::vector<base::File> marks_;

@@ -9,6 +9,8 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "pg/control_file.h"
+#include "pg/testing/test_data.h"
 #include "storage/testing/temporary_directory.h"
 
 namespace holdfast::restore {
@@ -184,6 +186,86 @@ TEST_F(ClaimTest, TakesNoTornMarkForAProof) {
   Put(base::Path("data") / kUnfinishedControlPath, "");
   Refusal(base::ErrorKind::kConflict, [&] { Claimed(data, {{100, space}}); });
   EXPECT_TRUE(fs::exists(kept));
+}
+
+// A directory with a control file that says which cluster it is.
+class InPlaceTest : public ClaimTest {
+ protected:
+  void MakeCluster(std::string_view control = "pg_control_15_stopped") const {
+    Put("data/global/pg_control", base::AsText(pg::ReadTestData(control)));
+    Put("data/base/1/1259");
+  }
+  void ClaimInPlace(const Tablespaces& tablespaces = {}) const {
+    const Claim claim = Claim::InPlace(data, tablespaces, kSystem);
+  }
+
+  const pg::SystemIdentifier kSystem =
+      pg::ParseControlFile(pg::ReadTestData("pg_control_15_stopped")).system_identifier;
+};
+
+TEST_F(InPlaceTest, TakesTheControlFileAwayAndNothingElse) {
+  MakeCluster();
+  EXPECT_EQ(CheckInPlace(data, kSystem), DestinationState::kCluster);
+  ClaimInPlace();
+  EXPECT_FALSE(fs::exists(data / kControlPath));
+  EXPECT_TRUE(fs::exists(data / "base/1/1259"));
+  // Only in place is it gone on with.
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict, [&] { CheckDataDirectory(data); }),
+              HasSubstr("in place"));
+  EXPECT_EQ(CheckInPlace(data, kSystem), DestinationState::kCluster);
+  ClaimInPlace();
+  EXPECT_TRUE(fs::exists(data / "base/1/1259"));
+}
+
+TEST_F(InPlaceTest, RefusesOtherClustersAndWhatIsNone) {
+  EXPECT_EQ(CheckInPlace(data, kSystem), DestinationState::kFree);
+  MakeCluster("pg_control_17");
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict, [&] { ClaimInPlace(); }),
+              HasSubstr("another cluster"));
+  Put("data/global/pg_control", "garbage");
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict, [&] { ClaimInPlace(); }), HasSubstr("sound"));
+  fs::remove(data / kControlPath);
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict, [&] { ClaimInPlace(); }), HasSubstr("sound"));
+  EXPECT_TRUE(fs::exists(data / "base/1/1259"));
+}
+
+TEST_F(InPlaceTest, RefusesWhereAServerMayRun) {
+  MakeCluster();
+  Put("data/postmaster.pid", "999999\n");  // of another container, perhaps
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict, [&] { ClaimInPlace(); }),
+              HasSubstr("postmaster.pid"));
+  EXPECT_TRUE(fs::exists(data / kControlPath));
+}
+
+TEST_F(InPlaceTest, GoesOnWithAnOrdinaryRestoreThatWasInterrupted) {
+  Claimed(data, {{100, space}});
+  Put("data/base/1/1259");
+  Put("space/PG_15/1");
+  ClaimInPlace({{100, space}});
+  EXPECT_TRUE(fs::exists(data / "base/1/1259"));
+  EXPECT_TRUE(fs::exists(space / "PG_15/1"));
+  Refusal(base::ErrorKind::kConflict, [&] { Claimed(data, {{100, space}}); });
+}
+
+TEST_F(InPlaceTest, TakesTheTablespacesThatTheClusterHas) {
+  MakeCluster();
+  Put("space/PG_15/1");
+  Put("other/PG_15/1");
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict,
+                      [&] {
+                        ClaimInPlace({{100, space}});
+                      }),
+              HasSubstr("not empty"));
+  fs::create_directories(data / "pg_tblspc");
+  fs::create_directory_symlink(space, data / "pg_tblspc/100");
+  ClaimInPlace({{100, space}});
+  ClaimInPlace({{100, space}});
+  EXPECT_TRUE(fs::exists(space / "PG_15/1"));
+  EXPECT_THAT(Refusal(base::ErrorKind::kConflict,
+                      [&] {
+                        ClaimInPlace({{100, folder.path() / "other"}});
+                      }),
+              HasSubstr("not empty"));
 }
 
 }  // namespace

@@ -28,9 +28,12 @@ struct WantedPage {
 };
 using WantedByPack = std::map<repo::PackId, std::vector<WantedPage>>;
 
-WantedByPack WantedPages(const repo::PageMap& map, std::uint32_t first, std::uint32_t count) {
+// Of the slots that are asked for.
+WantedByPack WantedPages(const repo::PageMap& map, std::uint32_t first,
+                         const std::vector<bool>& slots) {
   WantedByPack wanted;
-  for (std::uint32_t slot = 0; slot < count; ++slot) {
+  for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
+    if (!slots[slot]) continue;
     const repo::PagePlace place = map.Find(first + slot);
     if (!place.zero)
       wanted[place.frame.pack].push_back(
@@ -62,6 +65,70 @@ void ReadWanted(repo::FrameReader& frames, const repo::PackId& pack,
   });
 }
 
+// One part of a file, a window of its pages after the other.
+class Windows {
+ public:
+  Windows(const PieceSource& source, std::size_t part)
+      : source_(source),
+        begin_(part * kPartBytes),
+        map_(source.frames.Map(std::get<repo::PagedContent>(source.entry.content).parts.at(part))) {
+  }
+
+  const repo::PageMap& map() const { return map_; }
+  std::uint64_t OffsetOf(std::uint32_t page) const {
+    return begin_ + std::uint64_t{page} * repo::kPageSize;
+  }
+  // The last page of a file may not be a whole one.
+  base::ByteView WithinFile(std::uint32_t first, base::ByteView window) const {
+    return window.first(
+        std::min<std::uint64_t>(window.size(), source_.entry.size - OffsetOf(first)));
+  }
+
+  // Fills the slots that are asked for, those that are all zeros too. True when nothing was read.
+  bool Fill(std::uint32_t first, const std::vector<bool>& slots,
+            base::MutableByteView window) const {
+    for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
+      if (slots[slot]) std::ranges::fill(PageIn(window, slot), std::uint8_t{0});
+    }
+    const WantedByPack wanted = WantedPages(map_, first, slots);
+    for (const auto& [pack, pages] : wanted) ReadWanted(source_.frames, pack, pages, window);
+    return wanted.empty();
+  }
+
+  // The slots that do not hold what they are to hold.
+  std::vector<bool> Differing(std::uint32_t first, base::MutableByteView window) const {
+    const codec::PageHasher hasher = source_.keyring.page_hasher();
+    std::vector<bool> differ(window.size() / repo::kPageSize);
+    repo::PackId footer_pack;
+    std::shared_ptr<const repo::PackFooter> footer;
+    for (std::uint32_t slot = 0; slot < differ.size(); ++slot) {
+      const base::ByteView page = PageIn(window, slot);
+      const repo::PagePlace place = map_.Find(first + slot);
+      if (place.zero) {
+        differ[slot] = !base::AllZero(page);
+        continue;
+      }
+      if (!footer || place.frame.pack != footer_pack) {
+        footer_pack = place.frame.pack;
+        footer = source_.frames.Footer(footer_pack);
+      }
+      const auto hashes = footer->PageHashes(place.frame.frame);
+      // A frame that does not have the page is found out when it is read.
+      differ[slot] = place.index >= hashes.size() || hashes[place.index] != hasher(page);
+    }
+    return differ;
+  }
+
+ private:
+  static base::MutableByteView PageIn(base::MutableByteView window, std::uint32_t slot) {
+    return window.subspan(std::uint64_t{slot} * repo::kPageSize, repo::kPageSize);
+  }
+
+  const PieceSource& source_;
+  const std::uint64_t begin_;
+  const repo::PageMap map_;
+};
+
 }  // namespace
 
 std::size_t PartCount(const repo::TreeEntry& entry) {
@@ -71,20 +138,32 @@ std::size_t PartCount(const repo::TreeEntry& entry) {
 
 void ReadPages(const PieceSource& source, std::size_t part, PageRange range,
                const std::stop_token& stop, const VisitPiece& visit) {
-  const auto& content = std::get<repo::PagedContent>(source.entry.content);
-  const repo::PageMap map = source.frames.Map(content.parts.at(part));
-  const std::uint64_t begin = part * kPartBytes;
-  const std::uint32_t end = std::min(map.page_count, range.first + range.count);
+  const Windows windows(source, part);
+  const std::uint32_t end = std::min(windows.map().page_count, range.first + range.count);
   base::Bytes window;
   for (std::uint32_t first = range.first; first < end; first += kPagesPerPiece) {
     base::ThrowIfStopped(stop);
-    const std::uint32_t count = std::min(kPagesPerPiece, end - first);
-    window.assign(std::uint64_t{count} * repo::kPageSize, 0);
-    const WantedByPack wanted = WantedPages(map, first, count);
-    for (const auto& [pack, pages] : wanted) ReadWanted(source.frames, pack, pages, window);
-    const std::uint64_t offset = begin + std::uint64_t{first} * repo::kPageSize;
-    const std::uint64_t size = std::min<std::uint64_t>(window.size(), source.entry.size - offset);
-    visit({.offset = offset, .bytes = base::ByteView(window).first(size), .zero = wanted.empty()});
+    const std::vector<bool> all(std::min(kPagesPerPiece, end - first), true);
+    window.assign(all.size() * repo::kPageSize, 0);
+    const bool zero = windows.Fill(first, all, window);
+    visit({.offset = windows.OffsetOf(first),
+           .bytes = windows.WithinFile(first, window),
+           .zero = zero});
+  }
+}
+
+void RefreshPages(const PieceSource& source, std::size_t part, const ReadLocal& local,
+                  const std::stop_token& stop, const VisitRefreshed& visit) {
+  const Windows windows(source, part);
+  base::Bytes window;
+  for (std::uint32_t first = 0; first < windows.map().page_count; first += kPagesPerPiece) {
+    base::ThrowIfStopped(stop);
+    const std::uint32_t count = std::min(kPagesPerPiece, windows.map().page_count - first);
+    window.resize(std::uint64_t{count} * repo::kPageSize);
+    local(windows.OffsetOf(first), window);
+    const std::vector<bool> differ = windows.Differing(first, window);
+    windows.Fill(first, differ, window);
+    visit({.offset = windows.OffsetOf(first), .bytes = windows.WithinFile(first, window)}, differ);
   }
 }
 

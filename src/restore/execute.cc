@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +18,8 @@
 #include "restore/destination.h"
 #include "restore/file_writer.h"
 #include "restore/manifest.h"
+#include "restore/old_cluster.h"
+#include "restore/old_wal.h"
 #include "restore/other_copies.h"
 #include "restore/owner.h"
 #include "restore/pin_backup.h"
@@ -131,13 +134,18 @@ class FileStage final : public TreeSink {
 
   void AddTablespace(const repo::TreeEntry& link, pg::Oid oid) override {
     const base::Path& target = plan_.tablespaces.at(oid);
-    AtDestination([&] { fs::create_directory_symlink(target, plan_.to / link.path); });
+    AtDestination([&] {
+      const base::Path place = plan_.to / link.path;
+      // In place it is the right one when it is still there.
+      if (!fs::is_symlink(place)) fs::create_directory_symlink(target, place);
+    });
     directories_.push_back({.path = target, .mode = 0700});
   }
 
   bool AddFile(repo::TreeEntry entry) override {
     const base::Path place = plan_.to / entry.path;
-    auto file = std::make_shared<RestoredFile>(std::move(entry), place, owner_);
+    auto file = std::make_shared<RestoredFile>(
+        std::move(entry), place, owner_, plan_.in_place ? Existing::kRefresh : Existing::kNone);
     file->Create();
     for (std::size_t part = 0; part < file->part_count(); ++part) {
       if (!queue_.Push({.file = file, .part = part}, 1)) return false;  // Join tells why
@@ -155,10 +163,12 @@ class FileStage final : public TreeSink {
     plan_.others->KeepAlive();
     if (!unit.file->PartDone()) return;
     const WrittenFile file = unit.file->Complete();
+    const std::uint64_t written = plan_.in_place ? unit.file->bytes_written() : file.size;
     const std::scoped_lock lock(mutex_);
     manifest.Add(file);
     ++result_.files;
-    result_.bytes_written += file.size;
+    result_.bytes_written += written;
+    result_.bytes_kept += file.size - std::min(file.size, written);
   }
 
   const RestorePlan& plan_;
@@ -198,6 +208,27 @@ void WriteControlFile(const RestorePlan& plan, SmallFiles& files, base::ByteView
   base::SyncDirectory(place.parent_path());
 }
 
+std::unique_ptr<Claim> ClaimPlaces(const RestorePlan& plan) {
+  if (!plan.in_place) return std::make_unique<Claim>(plan.to, plan.tablespaces);
+  return std::make_unique<Claim>(Claim::InPlace(plan.to, plan.tablespaces, plan.facts.system));
+}
+
+// The directory is claimed, and its server stopped: it is looked at again.
+std::vector<std::string> ClearOldCluster(const repo::Repository& repository,
+                                         const RestorePlan& plan) {
+  wal::Archive archive(repository, plan.backup.id.source);
+  const base::Path pg_wal = plan.to / "pg_wal";
+  const std::vector<std::string> unarchived = UnarchivedWal(archive, plan.facts, pg_wal);
+  const OldCluster old(repository, plan);
+  AtDestination([&] {
+    old.RemoveStrangers();
+    KeepOnly(unarchived, pg_wal);
+  });
+  if (unarchived.empty()) return {};
+  return {fmt::format("WAL that is not in the archive was put aside: {} in {}",
+                      fmt::join(unarchived, ", "), (pg_wal / kKeptWalFolder).native())};
+}
+
 }  // namespace
 
 RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePlan& plan,
@@ -206,8 +237,9 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   const std::unique_ptr<repo::Lease> lease = PinBackup(repository, plan.backup, report);
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
-  const auto claim =
-      AtDestination([&] { return std::make_unique<Claim>(plan.to, plan.tablespaces); });
+  std::vector<std::string> warnings;
+  const std::unique_ptr<Claim> claim = AtDestination([&] { return ClaimPlaces(plan); });
+  if (plan.in_place) warnings = ClearOldCluster(repository, plan);
   base::File manifest_file = AtDestination(
       [&] { return base::File::Open(plan.to / kManifestPath, O_WRONLY | O_CREAT | O_EXCL); });
   Manifest manifest(plan, [&](std::string_view text) {
@@ -242,7 +274,8 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
     claim->Finish();
   });
   RestoreResult result = std::move(files.result());
-  result.warnings = aside.warnings;
+  result.warnings = std::move(warnings);
+  result.warnings.insert(result.warnings.end(), aside.warnings.begin(), aside.warnings.end());
   for (const std::string& warning : plan.others->Warnings()) result.warnings.push_back(warning);
   return result;
 }

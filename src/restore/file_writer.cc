@@ -5,42 +5,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "base/error.h"
 #include "pg/crc32c.h"
+#include "repo/file_digest.h"
 #include "restore/content_reader.h"
 #include "restore/destination.h"
 
 namespace holdfast::restore {
 
-RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner)
+RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
+                           Existing existing)
     : entry_(std::move(entry)),
       place_(std::move(place)),
       owner_(owner),
+      existing_(existing),
       parts_(PartCount(entry_)),
       missing_(PartCount(entry_)) {}
 
 void RestoredFile::Create() {
   AtDestination([&] {
-    file_ = base::File::Open(place_, O_RDWR | O_CREAT | O_EXCL, 0600);
+    const int may_exist = existing_ == Existing::kRefresh ? O_NOFOLLOW : O_EXCL;
+    file_ = base::File::Open(place_, O_RDWR | O_CREAT | may_exist, 0600);
     file_.Truncate(entry_.size);
   });
 }
 
 void RestoredFile::WriteAt(std::uint64_t offset, base::ByteView bytes) {
   AtDestination([&] { file_.WriteAt(offset, bytes); });
+  bytes_written_ += bytes.size();
 }
 
 std::uint64_t RestoredFile::WritePart(std::size_t part, const PieceSource& source,
                                       const std::stop_token& stop) {
   return base::WithContext([&] { return fmt::format("restoring {}", entry_.path); },
                            [&] {
+                             const bool refresh = existing_ == Existing::kRefresh;
                              if (std::holds_alternative<repo::PagedContent>(entry_.content)) {
-                               return WritePages(part, source, stop);
+                               return refresh ? RefreshPages(part, source, stop)
+                                              : WritePages(part, source, stop);
                              }
-                             WriteBytes(source);
+                             if (!refresh || !HoldsBytes(source)) WriteBytes(source);
                              return entry_.size;
                            });
 }
@@ -56,6 +64,56 @@ std::uint64_t RestoredFile::WritePages(std::size_t part, const PieceSource& sour
   });
   parts_[part] = {.crc = crc.value(), .length = size};
   return size;
+}
+
+std::uint64_t RestoredFile::RefreshPages(std::size_t part, const PieceSource& source,
+                                         const std::stop_token& stop) {
+  pg::Crc32c crc;
+  std::uint64_t size = 0;
+  const auto local = [&](std::uint64_t offset, base::MutableByteView out) {
+    const std::size_t count = AtDestination([&] { return file_.ReadAt(offset, out); });
+    std::ranges::fill(out.subspan(count), std::uint8_t{0});
+  };
+  restore::RefreshPages(source, part, local, stop,
+                        [&](const Piece& piece, const std::vector<bool>& differ) {
+                          crc.Extend(piece.bytes);
+                          size += piece.bytes.size();
+                          WriteDiffering(piece, differ);
+                        });
+  parts_[part] = {.crc = crc.value(), .length = size};
+  return size;
+}
+
+// Neighbours together.
+void RestoredFile::WriteDiffering(const Piece& piece, const std::vector<bool>& differ) {
+  for (std::size_t page = 0; page < differ.size();) {
+    std::size_t end = page;
+    while (end < differ.size() && differ[end]) ++end;
+    if (end > page) {
+      const std::uint64_t from = page * repo::kPageSize;
+      const std::uint64_t to = std::min<std::uint64_t>(end * repo::kPageSize, piece.bytes.size());
+      WriteAt(piece.offset + from, piece.bytes.subspan(from, to - from));
+    }
+    page = std::max(end, page + 1);
+  }
+}
+
+// What lies there already is what was backed up. Its CRC is taken then.
+bool RestoredFile::HoldsBytes(const PieceSource& source) {
+  repo::FileDigester digester(source.keyring);
+  pg::Crc32c crc;
+  base::Bytes piece(std::min<std::uint64_t>(entry_.size, base::kMiB));
+  for (std::uint64_t position = 0; position < entry_.size;) {
+    const std::size_t count = AtDestination([&] { return file_.ReadAt(position, piece); });
+    if (count == 0) return false;
+    const base::ByteView bytes = base::ByteView(piece).first(count);
+    digester.Add(bytes);
+    crc.Extend(bytes);
+    position += count;
+  }
+  if (entry_.size > 0 && digester.Finish() != entry_.digest) return false;
+  parts_[0] = {.crc = crc.value(), .length = entry_.size};
+  return true;
 }
 
 void RestoredFile::WriteBytes(const PieceSource& source) {

@@ -31,16 +31,23 @@ struct WrittenFile {
   std::uint32_t crc32c = 0;
 };
 
+enum class Existing {
+  kNone,     // there is no file yet
+  kRefresh,  // an in-place restore: there may be one, of which what is right stays
+};
+
 // One regular file on its way out. Its parts may be written by several workers; the last one
 // completes it.
 class RestoredFile {
  public:
-  RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner);
+  RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
+               Existing existing = Existing::kNone);
 
   const repo::TreeEntry& entry() const { return entry_; }
   std::size_t part_count() const { return parts_.size(); }
 
-  // Creates the file, at its size (unwritten pages read as zeros), ready for parts in any order.
+  // Creates or opens the file, at its size (unwritten pages read as zeros), ready for parts in any
+  // order.
   void Create();
   // Writes a part and remembers its CRC; after a failure it may be written again from another
   // source of the same file. Thread-safe for different parts. Returns the bytes of the part.
@@ -48,20 +55,27 @@ class RestoredFile {
   // True for exactly one caller: the one who finished the last part, and who is to call Complete.
   bool PartDone();
   WrittenFile Complete();
+  std::uint64_t bytes_written() const { return bytes_written_; }  // the rest was right already
 
  private:
   std::uint64_t WritePages(std::size_t part, const PieceSource& source,
                            const std::stop_token& stop);
+  std::uint64_t RefreshPages(std::size_t part, const PieceSource& source,
+                             const std::stop_token& stop);
+  void WriteDiffering(const Piece& piece, const std::vector<bool>& differ);
   void WriteBytes(const PieceSource& source);
+  bool HoldsBytes(const PieceSource& source);
   void GiveFacts();
   void WriteAt(std::uint64_t offset, base::ByteView bytes);
 
   const repo::TreeEntry entry_;
   const base::Path place_;
   const std::optional<Owner> owner_;
+  const Existing existing_;
   base::File file_;
   std::vector<pg::Crc32cPart> parts_;
   std::atomic<std::size_t> missing_;
+  std::atomic<std::uint64_t> bytes_written_ = 0;
 };
 
 }  // namespace holdfast::restore

@@ -35,6 +35,30 @@ class FileWriter : public ::testing::Test {
     return file.Complete();
   }
 
+  // Over what is there already; how much of it had to be written.
+  std::uint64_t Refresh(const repo::TreeEntry& entry) {
+    repo::FrameReader frames(repository.repository());
+    const PieceSource source{
+        .entry = entry, .frames = frames, .keyring = repository.repository().keyring()};
+    RestoredFile file(entry, folder.path() / "file", std::nullopt, Existing::kRefresh);
+    file.Create();
+    for (std::size_t part = file.part_count(); part-- > 0;) {
+      file.WritePart(part, source, {});
+      EXPECT_EQ(file.PartDone(), part == 0);
+    }
+    EXPECT_EQ(file.Complete().crc32c, pg::Crc32cOf(base::ReadFile(folder.path() / "file")));
+    return file.bytes_written();
+  }
+
+  // Gives the file in the folder `contents`, refreshes it, and tells how much was written.
+  std::uint64_t RefreshOver(const base::Bytes& contents, const repo::TreeEntry& entry,
+                            const base::Bytes& wanted) {
+    base::WriteFileDurably(folder.path() / "file", contents);
+    const std::uint64_t written = Refresh(entry);
+    EXPECT_EQ(base::ReadFile(folder.path() / "file"), wanted);
+    return written;
+  }
+
   void ExpectRestored(const repo::TreeEntry& entry, const base::Bytes& contents) {
     const WrittenFile written = Write(entry);
     EXPECT_EQ(base::ReadFile(folder.path() / "file"), contents);
@@ -97,6 +121,63 @@ TEST_F(FileWriter, WritesFilesOfAnySize) {
   const auto backup = repo::WriteModel(repository.repository(),
                                        repo::BackupId::New("shop", repository.clock.Now()), model);
   for (const auto& [path, bytes] : model.plain) ExpectRestored(EntryOf(backup, path), bytes);
+}
+
+TEST_F(FileWriter, RefreshesOnlyThePagesThatDiffer) {
+  repo::Model model;
+  const base::Bytes wanted = Pages(3500, 1);
+  model.paged["f"] = wanted;
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  const repo::TreeEntry entry = EntryOf(backup, "f");
+  EXPECT_EQ(RefreshOver(wanted, entry, wanted), 0U);
+  base::Bytes changed = wanted;
+  const auto spoil = [&](std::size_t page) { changed[page * repo::kPageSize + 100] ^= 1; };
+  spoil(0);
+  spoil(3);  // an empty one
+  spoil(1023);
+  spoil(1024);
+  spoil(3499);
+  EXPECT_EQ(RefreshOver(changed, entry, wanted), 5 * repo::kPageSize);
+  changed = wanted;
+  changed.resize(changed.size() + 3 * repo::kPageSize, 7);
+  EXPECT_EQ(RefreshOver(changed, entry, wanted), 0U);
+  changed.resize(700 * repo::kPageSize + 5);
+  EXPECT_LT(RefreshOver(changed, entry, wanted), wanted.size() - 700 * repo::kPageSize + 1);
+  EXPECT_LT(RefreshOver({}, entry, wanted), wanted.size());  // empty pages are not written
+}
+
+TEST_F(FileWriter, RefreshesAFileThatEndsWithinAPage) {
+  repo::Model model;
+  constexpr std::size_t kSize = 19 * repo::kPageSize + 100;
+  base::Bytes& file = model.paged["f"] = Pages(20, 1);
+  std::fill(file.begin() + kSize, file.end(), std::uint8_t{0});
+  const base::Bytes wanted(file.begin(), file.begin() + kSize);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  repo::TreeEntry entry = EntryOf(backup, "f");
+  entry.size = kSize;
+  EXPECT_EQ(RefreshOver(wanted, entry, wanted), 0U);
+  base::Bytes changed = wanted;
+  changed.back() ^= 1;
+  EXPECT_EQ(RefreshOver(changed, entry, wanted), 100U);
+}
+
+TEST_F(FileWriter, RefreshesFilesWithoutPagesWhenTheyDiffer) {
+  repo::Model model;
+  for (const std::size_t size : {0UL, 200UL, 513UL, 300'001UL})
+    model.plain[std::to_string(size)] = base::Bytes(size, 7);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  for (const auto& [path, wanted] : model.plain) {
+    const repo::TreeEntry entry = EntryOf(backup, path);
+    EXPECT_EQ(RefreshOver(wanted, entry, wanted), 0U) << path;
+    if (wanted.empty()) continue;
+    base::Bytes changed = wanted;
+    changed.back() ^= 1;
+    EXPECT_EQ(RefreshOver(changed, entry, wanted), wanted.size()) << path;
+    EXPECT_EQ(RefreshOver({}, entry, wanted), wanted.size()) << path;
+  }
 }
 
 TEST_F(FileWriter, CallsAnotherDigestCorrupt) {

@@ -10,6 +10,8 @@
 #include "restore/choose.h"
 #include "restore/claim.h"
 #include "restore/destination.h"
+#include "restore/old_cluster.h"
+#include "restore/old_wal.h"
 #include "restore/other_copies.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
@@ -157,6 +159,37 @@ std::string GapWarning(const WalView& view, const ReachedEnd& end) {
       until, end.gap->gap.ToString(view.inventory.segment_size), pg::FormatLsn(end.gap->behind_to));
 }
 
+void CheckTablespaces(const RestorePlan& plan) {
+  for (const auto& [oid, directory] : plan.tablespaces) {
+    if (plan.in_place) {
+      CheckTablespaceInPlace(oid, directory, plan.to);
+    } else {
+      CheckTablespaceDirectory(directory, plan.to);
+    }
+  }
+}
+
+// What is there takes no room a second time.
+void LookAtOldCluster(const repo::Repository& repository, wal::Archive& archive, RestorePlan& plan,
+                      std::map<base::Path, std::uint64_t>& bytes) {
+  const OldCluster old(repository, plan);
+  AtDestination([&] {
+    old.ForEachStranger([&](const base::Path&) { ++plan.strangers; });
+    for (const auto& [directory, there] : old.Bytes())
+      bytes[directory] -= std::min(bytes[directory], there);
+  });
+  plan.unarchived_wal = UnarchivedWal(archive, plan.facts, plan.to / "pg_wal");
+  if (plan.unarchived_wal.empty()) return;
+  plan.warnings.push_back(
+      fmt::format("{}/pg_wal has WAL that is not in the archive, and that recovery will not see: "
+                  "{}. To restore "
+                  "up to its end, `holdfast wal push --source {} {}/pg_wal/{}` each of them first; "
+                  "a restore puts "
+                  "them aside in pg_wal/{}",
+                  plan.to.native(), fmt::join(plan.unarchived_wal, ", "), plan.backup.id.source,
+                  plan.to.native(), plan.unarchived_wal.front(), kKeptWalFolder));
+}
+
 }  // namespace
 
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
@@ -167,7 +200,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                       fmt::format("{} is not an absolute path", options.to.native()));
   }
   const base::Path to = options.to.lexically_normal();
-  AtDestination([&] { (void)CheckDataDirectory(to); });
+  if (!options.in_place) AtDestination([&] { (void)CheckDataDirectory(to); });
 
   const Backups backups = ReadBackups(repository, options, report);
   const pg::SystemIdentifier system = ChooseSystem(backups, options);
@@ -197,11 +230,14 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
                                                            repository.clock(), report),
                    .warnings = {}};
-  for (const auto& [oid, directory] : plan.tablespaces)
-    AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });
+  if (options.in_place) {
+    AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
+  }
+  AtDestination([&] { CheckTablespaces(plan); });
   CheckPacks(repository, plan);
   auto bytes = ReadTree(repository, ConfigOf(plan, options.replaces_source), plan);
   bytes[plan.to] += kWalAllowance;
+  if (plan.in_place) LookAtOldCluster(repository, archive, plan, bytes);
   AtDestination([&] { CheckSpace(bytes); });
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
     plan.warnings.push_back(GapWarning(view, end));

@@ -35,7 +35,10 @@ struct OtherPlace {
 
 struct RestoreOptions {
   std::string source;
-  base::Path to;                         // absent or empty directory
+  base::Path to;  // absent or empty directory
+  // `to` may hold the cluster itself, stopped: what it has that is right stays, and only what
+  // differs is fetched and written.
+  bool in_place = false;
   std::optional<repo::BackupId> backup;  // absent: chosen for the target
   TargetOptions target;
   std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
@@ -67,6 +70,9 @@ struct RestorePlan {
   std::optional<GapAhead> gap;  // at wal_end: the latest moment is in front of it
   TargetOptions target;
   base::Path to;
+  bool in_place = false;                         // a cluster is there
+  std::uint64_t strangers = 0;                   // of it, files and folders that go
+  std::vector<std::string> unarchived_wal = {};  // of it, files that are put aside
   std::map<pg::Oid, base::Path>
       tablespaces;  // every tablespace outside the data directory and where it goes
   ConfigPlaces config;
@@ -78,14 +84,16 @@ struct RestorePlan {
 };
 
 // Throws with the nearest reachable times when the target is out of reach, naming packs or WAL that
-// are missing, refusing running servers, non-empty directories and the source itself; checks the
-// room on the disk. What is missing and lies in another place is a warning.
+// are missing, refusing running servers, other clusters, and without `in_place` the source itself
+// and all directories that are not empty; checks the room on the disk. What is missing and lies in
+// another place is a warning.
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
                         base::Reporter& report);
 
 struct RestoreResult {
   std::uint64_t files = 0;
   std::uint64_t bytes_written = 0;
+  std::uint64_t bytes_kept = 0;  // in place: they were right already
   std::vector<std::string> warnings;
 };
 

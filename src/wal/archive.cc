@@ -208,6 +208,14 @@ bool Archive::Contains(pg::SystemIdentifier system, std::string_view file_name) 
   return FindObject(system, file_name).has_value();
 }
 
+bool Archive::Holds(pg::SystemIdentifier system, std::string_view file_name,
+                    base::ByteView contents) {
+  const std::vector<std::string> digests =
+      StoredDigests(repository_->storage(),
+                    FilePrefix(WalPrefix(source_, system), TimelineOf(file_name), file_name));
+  return std::ranges::find(digests, DigestOf(contents)) != digests.end();
+}
+
 std::string Archive::Seal(pg::SystemIdentifier system, std::string_view file_name,
                           base::ByteView contents) const {
   // The object's name holds all of it, the content as its digest.

@@ -84,6 +84,8 @@ class Archive {
   // names the object.
   std::optional<base::Bytes> Get(pg::SystemIdentifier system, std::string_view file_name);
   bool Contains(pg::SystemIdentifier system, std::string_view file_name);
+  // That very content is there. Nothing but names is looked at.
+  bool Holds(pg::SystemIdentifier system, std::string_view file_name, base::ByteView contents);
   // A keyed digest of a file's source, cluster, name and content, 32 hex digits: who finds it
   // beside a copy outside the archive knows that the copy is a file of this archive.
   std::string Seal(pg::SystemIdentifier system, std::string_view file_name,

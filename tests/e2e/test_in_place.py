@@ -1,0 +1,139 @@
+"""Restoring into the stopped cluster's own directory: only what differs is written, and nothing of value is lost."""
+
+import itertools
+import os
+import signal
+import time
+
+import pytest
+from harness.protection import LOCAL, SQL, check_sound, ledger_of
+
+
+def filled(protect, major, method=LOCAL):
+    """A source with a table of some megabytes that rests, and a tablespace."""
+    shop = protect(major, method, prepare=lambda server: None)
+    folder = shop.workplace.folder("elsewhere")
+    shop.server.execute(f"CREATE TABLESPACE elsewhere LOCATION '{folder}'")
+    shop.server.execute("CREATE TABLE large TABLESPACE elsewhere AS SELECT i, repeat('x', 900) AS text FROM generate_series(1, 20000) AS i")
+    shop.server.execute("VACUUM FREEZE large")
+    shop.write(1001)
+    return shop
+
+
+def in_place(shop, *arguments, code=0):
+    return shop.program.json("restore", "shop", "--to", shop.server.data, "--in-place", *arguments, code=code)
+
+
+def go_on(shop, ledger):
+    server = shop.server_on(shop.server.data)
+    server.start().wait_until_promoted()
+    assert server.value("SELECT count(*) FROM large WHERE text = repeat('x', 900)") == "20000"
+    check_sound(server, ledger)
+
+
+@pytest.mark.parametrize("major, method", [(15, SQL), (17, LOCAL)])
+def test_a_mistake_is_undone_by_writing_what_differs(protect, major, method):
+    shop = filled(protect, major, method)
+    shop.receive()
+    shop.backup()
+    shop.write(2001)
+    moment = shop.moment()
+    shop.server.execute("DELETE FROM ledger WHERE id % 2 = 0; CREATE TABLE later AS SELECT 1; CREATE DATABASE more")
+    shop.server.execute("UPDATE large SET text = 'gone' WHERE i % 1000 = 0; CHECKPOINT")
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    # What somebody left, and what a broken disk did.
+    (shop.server.data / "base" / "note.txt").write_text("remember the milk")
+    other = shop.workplace.path / "elsewhere" / "PG_9.6_201608131"
+    other.mkdir()
+    xact = shop.server.data / "pg_xact" / "0000"
+    xact.write_bytes(bytes(100))
+    planned = in_place(shop, "--at", moment.time, "--dry-run")
+    assert planned["in_place"] and planned["removed"] > 0 and planned["unarchived_wal"] == []
+    assert xact.stat().st_size == 100
+    done = in_place(shop, "--at", moment.time)
+    assert done["bytes_written"] * 4 < done["bytes_kept"]
+    assert not (shop.server.data / "base" / "note.txt").exists()
+    assert other.exists()  # another cluster's, for all that is known
+    go_on(shop, moment.ledger)
+
+
+def test_an_interrupted_one_cannot_start_and_is_gone_on_with(protect):
+    shop = filled(protect, 17)
+    shop.receive()
+    shop.backup()
+    shop.write(2001)
+    ledger = ledger_of(shop.server)
+    shop.server.execute("UPDATE large SET text = 'gone'; CHECKPOINT")
+    shop.server.execute("UPDATE large SET text = repeat('x', 900)")
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    hundredths = itertools.count(2, 3)
+    while (shop.server.data / "global" / "pg_control").exists():
+        run = shop.program.start("restore", "shop", "--to", shop.server.data, "--in-place")
+        time.sleep(next(hundredths) / 100)
+        assert run.running(), "it was over before it was interrupted"
+        run.stop(signal.SIGKILL, code=-signal.SIGKILL)
+    assert "pg_control" in shop.server.tool("pg_controldata", shop.server.data, code=1).err
+    refused = shop.program.run("restore", "shop", "--to", shop.server.data, code=4)
+    assert "restore in place" in refused.err and "--in-place" in refused.err
+    in_place(shop)
+    assert not (shop.server.data / "pg_wal" / "before-restore").exists()
+    go_on(shop, ledger)
+
+
+def test_wal_that_is_in_no_archive_is_put_aside_and_can_be_brought_in(protect):
+    shop = filled(protect, 17)
+    shop.receive()
+    shop.backup()
+    shop.write(2001)
+    shop.wait_until_stored()
+    before = ledger_of(shop.server)
+    shop.stop_receiving()
+    shop.write(3001)
+    shop.server.switch_wal()
+    shop.write(4001)
+    after = ledger_of(shop.server)
+    shop.server.stop()
+    planned = in_place(shop, "--dry-run", code=1)
+    assert len(planned["unarchived_wal"]) >= 2 and "wal push" in " ".join(planned["warnings"])
+    done = in_place(shop, code=1)
+    kept = shop.server.data / "pg_wal" / "before-restore"
+    assert sorted(path.name for path in kept.iterdir()) == planned["unarchived_wal"]
+    assert str(kept) in " ".join(done["warnings"])
+    # Once more, and with it.
+    for name in planned["unarchived_wal"]:
+        shop.program.run("wal", "push", "--source", "shop", kept / name)
+    in_place(shop)
+    assert sorted(path.name for path in kept.iterdir()) == planned["unarchived_wal"]
+    assert before != after
+    go_on(shop, after)
+
+
+def test_what_is_not_this_cluster_stopped_is_refused(protect, postgres, workplace):
+    shop = filled(protect, 17)
+    shop.backup()
+    control = shop.server.data / "global" / "pg_control"
+    contents = control.read_bytes()
+    running = shop.program.run("restore", "shop", "--to", shop.server.data, "--in-place", code=4)
+    assert "postmaster.pid" in running.err
+    shop.server.stop()
+    # As a container that was killed leaves it: its processes cannot be seen from here.
+    (shop.server.data / "postmaster.pid").write_text("999999\n")
+    assert "postmaster.pid" in shop.program.run("restore", "shop", "--to", shop.server.data, "--in-place", code=4).err
+    (shop.server.data / "postmaster.pid").unlink()
+    # Without the word it is a directory that is not empty.
+    assert "not empty" in shop.program.run("restore", "shop", "--to", shop.server.data, code=4).err
+    control.write_bytes(os.urandom(len(contents)))
+    assert "sound global/pg_control" in shop.program.run("restore", "shop", "--to", shop.server.data, "--in-place", code=4).err
+    control.write_bytes(contents)
+    other = postgres(17)
+    other.stop()
+    refused = shop.program.run("restore", "shop", "--to", other.data, "--in-place", code=4)
+    assert "another cluster" in refused.err
+    home = workplace.folder("home")
+    (home / "precious").write_text("x")
+    assert shop.program.run("restore", "shop", "--to", home, "--in-place", code=4)
+    assert (home / "precious").exists()
