@@ -12,6 +12,7 @@
 #include "backup/changed_pages.h"
 #include "backup/control_reader.h"
 #include "backup/copy_stage.h"
+#include "backup/decay.h"
 #include "backup/session_keeper.h"
 #include "base/error.h"
 #include "base/size_text.h"
@@ -254,10 +255,12 @@ class Run {
     if (changes) {
       changed_pages.emplace(*changes, parent->facts.bad_pages, control.blocks_per_segment);
     }
+    OlderPacks older_packs(DecayedOf(parent));
     CopyContext context{.cluster = cluster,
                         .writer = writer,
                         .parent_frames = parent_frames,
                         .losses = losses_,
+                        .older_packs = older_packs,
                         .keyring = repository_.keyring(),
                         .judge = *judge_,
                         .clock = clock_,
@@ -277,7 +280,20 @@ class Run {
         context, entries, stage, [&] { return ReadControlFile(cluster, clock_, stop); }, stop);
     report_.EndPhase();
     if (audit_) TellAudit();
+    facts_.older_packs = older_packs.Facts();
     return tree;
+  }
+
+  std::set<repo::ShortPackId> DecayedOf(const std::optional<catalog::ClusterBackup>& parent) {
+    if (!parent || !parent->facts.older_packs) return {};
+    std::set<repo::ShortPackId> decayed =
+        ChooseDecayed(parent->facts.older_packs->thin, DecayBudget(parent->facts));
+    if (!decayed.empty()) {
+      report_.Note(
+          fmt::format("what is still in use of {} older packs is stored again, so that they can go",
+                      decayed.size()));
+    }
+    return decayed;
   }
 
   void TellAudit() {

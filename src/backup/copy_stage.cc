@@ -60,7 +60,7 @@ class Stage {
   Stage(const CopyContext& context, const CopyStageOptions& options)
       : context_(context),
         options_(options),
-        tree_packs_(context.writer, context.parent_frames, context.losses),
+        tree_packs_(context.writer, context.parent_frames, context.losses, context.older_packs),
         tree_(context.writer.meta(), ParentOf(options)),
         assembler_(tree_) {}
 

@@ -50,10 +50,12 @@ class CopyStage : public ::testing::Test {
     repo::FrameReader parent_frames(*repository);
     PageJudge judge(pg::Lsn(100), pg::PageChecksums::kOff);
     ParentLosses losses;
+    OlderPacks older(decayed);
     CopyContext context{.cluster = cluster,
                         .writer = writer,
                         .parent_frames = parent_frames,
                         .losses = losses,
+                        .older_packs = older,
                         .keyring = repository->keyring(),
                         .judge = judge,
                         .clock = clock,
@@ -71,6 +73,7 @@ class CopyStage : public ::testing::Test {
         context, cluster.List(), stage, [&] { return cluster.files().at("global/pg_control"); },
         std::stop_token());
     warnings = losses.Warnings();
+    older_packs = older.Facts();
     return writer.Commit(draft);
   }
 
@@ -112,6 +115,8 @@ class CopyStage : public ::testing::Test {
   MemoryCluster cluster;
   std::optional<CopyCounters> counters;
   std::vector<std::string> warnings;  // of the last backup
+  std::set<repo::ShortPackId> decayed;
+  catalog::OlderPacksFacts older_packs;  // of the last backup
   std::optional<Audit> audit;
   std::optional<ChangedPages> known;  // what the WAL says; empty: nothing is known
 };
@@ -225,6 +230,44 @@ TEST_F(KnownChanges, AnAuditFindsWhatTheyMissAndStoresIt) {
   EXPECT_EQ(facts.missed[1].block, 11U);
   EXPECT_EQ(facts.missed[2].block, 8192U + 7);
   EXPECT_EQ(ReadBack(second), cluster.files());
+}
+
+TEST_F(KnownChanges, ManySmallBackupsDoNotScatterTheirPages) {
+  AddRelation("base/5/16384", 600, 1);
+  AddRelation("base/5/16385", 600, 10000);
+  cluster.files()["pg_xact/0000"] = base::Bytes(8192, 5);
+  repo::Snapshot last = BackUp();
+  std::uint64_t most = 0;
+  std::uint64_t stored = 0;
+  constexpr int kBackups = 400;
+  for (int number = 0; number < kBackups; ++number) {
+    const auto page = static_cast<pg::BlockNumber>(number);
+    ChangePage("base/5/16384", page, 50000 + page);
+    pg::BlockChanges changes;
+    changes.At(Table(16384)).blocks.Add(page);
+    Know(changes);
+    decayed = ChooseDecayed(older_packs.thin, base::kMiB);
+    last = BackUp(last);
+    most = std::max(most, last.pack_count);
+    stored += counters->pages_stored;
+  }
+  EXPECT_LT(most, 3 * kManySmall);
+  EXPECT_LT(stored, kBackups * 10);
+  EXPECT_EQ(ReadBack(last), cluster.files());
+}
+
+TEST_F(KnownChanges, StoresAgainWhatDecayedPacksHold) {
+  AddRelation("base/5/16384", 300, 1);
+  cluster.files()["pg_xact/0000"] = base::Bytes(8192, 5);
+  const repo::Snapshot first = BackUp();
+  Know();
+  (void)BackUp(first);
+  ASSERT_FALSE(older_packs.thin.empty());
+  for (const catalog::PackUse& use : older_packs.thin) decayed.insert(use.pack);
+  const repo::Snapshot third = BackUp(first);
+  EXPECT_EQ(counters->pages_stored, 300U);
+  EXPECT_EQ(ReadBack(third), cluster.files());
+  EXPECT_TRUE(warnings.empty());
 }
 
 TEST_F(KnownChanges, LeavesOutAFileThatVanishes) {

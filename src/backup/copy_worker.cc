@@ -54,7 +54,7 @@ struct CopyWorker::State {
       : context(shared),
         reader(shared.cluster.NewReader()),
         buffer(shared.writer),
-        packs(shared.writer, shared.parent_frames, shared.losses),
+        packs(shared.writer, shared.parent_frames, shared.losses, shared.older_packs),
         hasher(shared.keyring.page_hasher()),
         read_buffer(kReadSize) {}
 
@@ -69,7 +69,7 @@ struct CopyWorker::State {
   void CopyPages(PartCopy& part, base::MutableByteView pages);
   void NoteChanged(PartCopy& part, base::ByteView page) const;
   void Count(const CopyUnit& unit, std::uint64_t bytes);
-  void DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes, bool changed);
+  void DeliverPart(PartCopy& part);
   bool ReuseParentPart(const CopyUnit& unit, const repo::PageMap& map, std::uint64_t bytes);
 
   void CopyWhole(const std::shared_ptr<FileJob>& job, const std::stop_token& stop);
@@ -141,7 +141,7 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
   }
   part.changed = part.changed || part.map.page_count() != parent.page_count();
   context.counters.pages += part.map.page_count();
-  DeliverPart(unit, part.map.Take(), part.position - begin, part.changed);
+  DeliverPart(part);
 }
 
 // All, unless it is known what changed.
@@ -271,10 +271,13 @@ void CopyWorker::State::NoteChanged(PartCopy& part, base::ByteView page) const {
                             page);
 }
 
-void CopyWorker::State::DeliverPart(const CopyUnit& unit, repo::PageMap map, std::uint64_t bytes,
-                                    bool changed) {
+void CopyWorker::State::DeliverPart(PartCopy& part) {
+  const CopyUnit& unit = part.unit;
+  const std::uint64_t bytes = part.position - part.begin;
   Count(unit, bytes);
-  if (!changed && ReuseParentPart(unit, map, bytes)) return;
+  repo::PageMap map = part.map.Take();
+  if (!part.changed && ReuseParentPart(unit, map, bytes)) return;
+  packs.Count(map, part.parent.map());
   buffer.AddPart(unit.job, unit.part, std::move(map), bytes);
 }
 
@@ -289,6 +292,8 @@ bool CopyWorker::State::ReuseParentPart(const CopyUnit& unit, const repo::PageMa
   if (part == nullptr) return false;
   const auto* stored = std::get_if<repo::FrameRef>(&part->map);
   if ((stored != nullptr && !packs.Use(stored->pack)) || !packs.UseAll(map)) return false;
+  packs.Count(map, map);
+  if (stored != nullptr) packs.CountMeta(*stored);
   unit.job->DeliverPart(unit.part, {.part = *part, .bytes = bytes});
   return true;
 }
@@ -353,6 +358,7 @@ bool CopyWorker::State::ReuseParentFile(FileJob& job, std::uint64_t size,
   if (!job.parent() || job.parent()->size != size || job.parent()->digest != digest) return false;
   const auto* extents = std::get_if<repo::ExtentContent>(&job.parent()->content);
   if (extents == nullptr || !packs.UseAll(*extents)) return false;
+  packs.Count(*extents);
   job.DeliverWhole(size, *extents, digest);
   return true;
 }

@@ -11,6 +11,7 @@
 #include "backup/audit.h"
 #include "backup/changed_pages.h"
 #include "backup/copy_job.h"
+#include "backup/decay.h"
 #include "backup/page_judge.h"
 #include "backup/parent_losses.h"
 #include "base/clock.h"
@@ -35,6 +36,7 @@ struct CopyContext {
   repo::Writer& writer;
   repo::FrameReader& parent_frames;
   ParentLosses& losses;
+  OlderPacks& older_packs;
   const repo::Keyring& keyring;
   PageJudge& judge;
   base::Clock& clock;

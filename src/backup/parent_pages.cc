@@ -16,21 +16,55 @@ bool ReusablePacks::Use(const repo::PackId& pack) {
   return true;
 }
 
-bool ReusablePacks::IsUsable(const repo::PackId& pack) {
+bool ReusablePacks::IsUsable(const repo::PackId& pack) { return Look(pack).usable; }
+
+const ReusablePacks::Known& ReusablePacks::Look(const repo::PackId& pack) {
   const auto found = known_.find(pack);
   if (found != known_.end()) return found->second;
-  const bool usable = !writer_.IsCondemned(pack) && IsSound(pack);
-  known_.emplace(pack, usable);
-  return usable;
+  Known known;
+  known.usable =
+      !writer_.IsCondemned(pack) && !older_.IsDecayed(pack) && IsSound(pack, known.total);
+  return known_.emplace(pack, known).first->second;
 }
 
 // As far as can be told without reading all of it.
-bool ReusablePacks::IsSound(const repo::PackId& pack) {
+bool ReusablePacks::IsSound(const repo::PackId& pack, std::uint64_t& total) {
   if (writer_.IsMarkedDamaged(pack)) {
     losses_.Add(pack, fmt::format("pack {} was found damaged by a verification", pack.ToHex()));
     return false;
   }
-  return losses_.CanRead(pack, [&] { (void)frames_.Footer(pack); });
+  return losses_.CanRead(pack, [&] {
+    total = 0;
+    for (const repo::FrameInfo& frame : frames_.Footer(pack)->frames()) total += frame.raw_size;
+  });
+}
+
+void ReusablePacks::Count(const repo::PageMap& map, const repo::PageMap& parent) {
+  std::vector<std::uint64_t> pages(map.packs.size());
+  for (const repo::PageRun& run : map.runs) {
+    if (run.pack != repo::PageRun::kZero) pages.at(run.pack) += run.page_count;
+  }
+  for (std::size_t number = 0; number < pages.size(); ++number) {
+    const repo::PackId& pack = map.packs[number];
+    if (pages[number] == 0 || std::ranges::find(parent.packs, pack) == parent.packs.end()) continue;
+    older_.Count(pack, pages[number] * repo::kPageSize, Look(pack).total);
+  }
+}
+
+void ReusablePacks::Count(const repo::ExtentContent& content) {
+  const auto count = [&](const repo::Extent& extent) {
+    older_.Count(extent.frame.pack, extent.length, Look(extent.frame.pack).total);
+  };
+  std::ranges::for_each(content.extents, count);
+  if (content.lists.empty()) return;
+  (void)losses_.CanRead(content.lists.front().pack, [&] { frames_.ForEachExtent(content, count); });
+  for (const repo::FrameRef& list : content.lists) CountMeta(list);
+}
+
+void ReusablePacks::CountMeta(const repo::FrameRef& frame) {
+  (void)losses_.CanRead(frame.pack, [&] {
+    older_.Count(frame.pack, frames_.Footer(frame.pack)->frame(frame.frame).raw_size, 0);
+  });
 }
 
 bool ReusablePacks::UseAll(const repo::PageMap& map) {

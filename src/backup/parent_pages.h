@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "backup/decay.h"
 #include "backup/parent_losses.h"
 #include "pg/block_set.h"
 #include "repo/frame_reader.h"
@@ -20,10 +21,11 @@ namespace holdfast::backup {
 // per worker.
 class ReusablePacks {
  public:
-  ReusablePacks(repo::Writer& writer, repo::FrameReader& frames, ParentLosses& losses)
-      : writer_(writer), frames_(frames), losses_(losses) {}
+  ReusablePacks(repo::Writer& writer, repo::FrameReader& frames, ParentLosses& losses,
+                OlderPacks& older)
+      : writer_(writer), frames_(frames), losses_(losses), older_(older) {}
   // False when what the pack holds must be stored again: it is condemned, or was found damaged, or
-  // is not there, or not the one it should be.
+  // is not there, or not the one it should be, or decayed.
   bool Use(const repo::PackId& pack);
   // Use() would say yes.
   bool IsUsable(const repo::PackId& pack);
@@ -31,13 +33,25 @@ class ReusablePacks {
   bool UseAll(const repo::PageMap& map);
   bool UseAll(const repo::ExtentContent& content);
 
+  // For the decay rule: what the new backup refers to. Of a map, runs in packs of `parent`; of its
+  // own packs nothing.
+  void Count(const repo::PageMap& map, const repo::PageMap& parent);
+  void Count(const repo::ExtentContent& content);
+  void CountMeta(const repo::FrameRef& frame);
+
  private:
-  bool IsSound(const repo::PackId& pack);
+  struct Known {
+    bool usable = false;
+    std::uint64_t total = 0;  // bytes of content, as they are uncompressed
+  };
+  const Known& Look(const repo::PackId& pack);
+  bool IsSound(const repo::PackId& pack, std::uint64_t& total);
 
   repo::Writer& writer_;
   repo::FrameReader& frames_;
   ParentLosses& losses_;
-  std::unordered_map<repo::PackId, bool> known_;
+  OlderPacks& older_;
+  std::unordered_map<repo::PackId, Known> known_;
 };
 
 // One part's worth. A map or a footer that cannot be read any more makes its pages count as

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -60,6 +61,22 @@ AuditFacts AuditFromJson(const nlohmann::json& json) {
           .pages_without_wal = json.at("pages_without_wal")};
 }
 
+OlderPacksFacts OlderPacksFromJson(const nlohmann::json& json) {
+  OlderPacksFacts facts{.packs = json.at("packs"),
+                        .live_bytes = json.at("live_bytes"),
+                        .total_bytes = json.at("total_bytes"),
+                        .thin = {}};
+  for (const auto& pack : json.at("thin")) {
+    PackUse use{.pack = {}, .live_bytes = pack.at("live"), .total_bytes = pack.at("total")};
+    const base::Bytes id = base::FromHex(pack.at("pack").get<std::string>());
+    if (id.size() != use.pack.bytes.size())
+      throw base::Error(base::ErrorKind::kCorrupt, "a pack's id is of another length");
+    std::ranges::copy(id, use.pack.bytes.begin());
+    facts.thin.push_back(use);
+  }
+  return facts;
+}
+
 constexpr std::array kChangesFrom = {ChangesFrom::kNothing, ChangesFrom::kReading,
                                      ChangesFrom::kWal};
 
@@ -101,6 +118,7 @@ ClusterFacts Parse(const nlohmann::json& json) {
   facts.pages = json.at("pages");
   facts.files = json.at("files");
   if (json.contains("audit")) facts.audit = AuditFromJson(json.at("audit"));
+  if (json.contains("older_packs")) facts.older_packs = OlderPacksFromJson(json.at("older_packs"));
   if (json.contains("requests")) facts.requests = RequestsFromJson(json.at("requests"));
   return facts;
 }
@@ -115,6 +133,19 @@ nlohmann::json ToJson(const RequestFacts& requests) {
           {"delete", requests.remove},
           {"bytes_sent", requests.bytes_sent},
           {"bytes_received", requests.bytes_received}};
+}
+
+nlohmann::json ToJson(const OlderPacksFacts& packs) {
+  nlohmann::json thin = nlohmann::json::array();
+  for (const PackUse& use : packs.thin) {
+    thin.push_back({{"pack", base::ToHex(use.pack.bytes)},
+                    {"live", use.live_bytes},
+                    {"total", use.total_bytes}});
+  }
+  return {{"packs", packs.packs},
+          {"live_bytes", packs.live_bytes},
+          {"total_bytes", packs.total_bytes},
+          {"thin", std::move(thin)}};
 }
 
 nlohmann::json ToJson(const AuditFacts& audit) {
@@ -162,6 +193,7 @@ nlohmann::json ToJson(const ClusterFacts& facts) {
       {"files", facts.files},
   };
   if (facts.audit) json["audit"] = ToJson(*facts.audit);
+  if (facts.older_packs) json["older_packs"] = ToJson(*facts.older_packs);
   if (facts.requests) json["requests"] = ToJson(*facts.requests);
   for (const auto& tablespace : facts.tablespaces) {
     json["tablespaces"].push_back(TablespaceToJson(tablespace));

@@ -61,6 +61,21 @@ struct AuditFacts {
 };
 nlohmann::json ToJson(const AuditFacts& audit);
 
+// What a backup uses of a pack that an earlier one made, in bytes as they are uncompressed.
+struct PackUse {
+  repo::ShortPackId pack;
+  std::uint64_t live_bytes = 0;
+  std::uint64_t total_bytes = 0;  // 0: not to be judged (metadata)
+};
+// How scattered a backup is.
+struct OlderPacksFacts {
+  std::uint64_t packs = 0;
+  std::uint64_t live_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  std::vector<PackUse> thin;  // of which little is in use, the thinnest first, not more than some
+};
+nlohmann::json ToJson(const OlderPacksFacts& packs);
+
 struct ClusterFacts {
   std::string method;  // how files were read: "local" or "sql"
   ChangesFrom changes_from = ChangesFrom::kNothing;
@@ -86,7 +101,8 @@ struct ClusterFacts {
   std::uint64_t pages = 0;
   std::uint64_t files = 0;
   std::optional<AuditFacts> audit;
-  std::optional<RequestFacts> requests;  // empty: of a directory, or an earlier version's
+  std::optional<OlderPacksFacts> older_packs;  // empty: an earlier version's
+  std::optional<RequestFacts> requests;        // empty: of a directory, or an earlier version's
 };
 
 nlohmann::json ToJson(const ClusterFacts& facts);

@@ -10,6 +10,15 @@
 namespace holdfast::cli {
 namespace {
 
+// How many are thin is enough here.
+nlohmann::json OlderPacksJson(const catalog::ClusterFacts& facts) {
+  if (!facts.older_packs) return nullptr;
+  return {{"packs", facts.older_packs->packs},
+          {"live_bytes", facts.older_packs->live_bytes},
+          {"total_bytes", facts.older_packs->total_bytes},
+          {"thin", facts.older_packs->thin.size()}};
+}
+
 void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts) {
   object.update({{"method", facts.method},
                  {"changes_from", catalog::ChangesFromName(facts.changes_from)},
@@ -35,6 +44,7 @@ void AddClusterFacts(nlohmann::json& object, const catalog::ClusterFacts& facts)
                            {"location", tablespace.location},
                            {"in_place", tablespace.in_place}});
   object["tablespaces"] = std::move(tablespaces);
+  object["older_packs"] = OlderPacksJson(facts);
   object["audit"] = facts.audit ? catalog::ToJson(*facts.audit) : nlohmann::json();
   nlohmann::json bad_pages = nlohmann::json::array();
   for (const catalog::BadPage& page : facts.bad_pages)

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "base/size_text.h"
@@ -40,6 +41,13 @@ void PrintCluster(Facts& out, const catalog::ClusterFacts& facts) {
   if (facts.requests) out.Add("requests", RequestsText(*facts.requests));
   out.Add("pages", fmt::format("{}, {} stored anew", facts.pages, facts.pages_changed));
   out.Add("files", std::to_string(facts.files));
+  if (facts.older_packs && facts.older_packs->packs > 0) {
+    const catalog::OlderPacksFacts& packs = *facts.older_packs;
+    out.Add("older packs",
+            fmt::format("{}, of which {} % is in use; {} of them are thin", packs.packs,
+                        packs.live_bytes * 100 / std::max<std::uint64_t>(packs.total_bytes, 1),
+                        packs.thin.size()));
+  }
   out.Add("checksums", facts.data_checksums ? "on" : "off");
   for (const catalog::TablespaceFacts& tablespace : facts.tablespaces)
     out.Add("tablespace", fmt::format("{} ({}) at {}", tablespace.name, tablespace.oid,
