@@ -36,6 +36,40 @@ struct PartCopy {
   }
 };
 
+// Pages of a part, numbered from its start.
+struct PageStretch {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+// Cuts what is to be read into what fits a buffer of kReadSize.
+class ReadBatches {
+ public:
+  explicit ReadBatches(std::function<void(std::span<const PageStretch>)> read)
+      : read_(std::move(read)) {}
+
+  void Add(std::uint32_t first, std::uint64_t count) {
+    while (count > 0) {
+      const std::uint64_t some = std::min(count, kReadSize / repo::kPageSize - pages_);
+      batch_.push_back({.first = first, .count = static_cast<std::uint32_t>(some)});
+      pages_ += some;
+      first += static_cast<std::uint32_t>(some);
+      count -= some;
+      if (pages_ == kReadSize / repo::kPageSize) Finish();
+    }
+  }
+  void Finish() {
+    if (!batch_.empty()) read_(batch_);
+    batch_.clear();
+    pages_ = 0;
+  }
+
+ private:
+  const std::function<void(std::span<const PageStretch>)> read_;
+  std::vector<PageStretch> batch_;
+  std::uint64_t pages_ = 0;
+};
+
 void FillSmallGaps(pg::BlockSet& pages, std::uint32_t count) {
   pg::BlockSet gaps;
   std::uint64_t last_end = 0;
@@ -64,8 +98,7 @@ struct CopyWorker::State {
   bool KeepWhole(const PartCopy& part);
   // From where the part's map is, up to the page `until`.
   void KeepPages(PartCopy& part, std::uint32_t until);
-  // From where the part is, up to the byte `until`.
-  void ReadPages(PartCopy& part, std::uint64_t until, const std::stop_token& stop);
+  void ReadPages(PartCopy& part, std::span<const PageStretch> pages);
   void CopyPages(PartCopy& part, base::MutableByteView pages);
   void NoteChanged(PartCopy& part, base::ByteView page) const;
   void Count(const CopyUnit& unit, std::uint64_t bytes);
@@ -127,11 +160,14 @@ void CopyWorker::State::CopyPart(const CopyUnit& unit, const std::stop_token& st
   part.named = NamedPages(part);
   const pg::BlockSet to_read = PagesToRead(part);
   if (to_read.empty() && KeepWhole(part)) return;
-  to_read.ForEachRun(0, part.pages(), [&](pg::BlockNumber first, std::uint64_t count) {
-    if (part.state != PartCopy::State::kGoesOn) return;
-    KeepPages(part, first);
-    ReadPages(part, std::min(end, begin + (first + count) * repo::kPageSize), stop);
+  ReadBatches batches([&](std::span<const PageStretch> pages) {
+    base::ThrowIfStopped(stop);
+    if (part.state == PartCopy::State::kGoesOn) ReadPages(part, pages);
   });
+  to_read.ForEachRun(0, part.pages(), [&](pg::BlockNumber first, std::uint64_t count) {
+    batches.Add(first, count);
+  });
+  batches.Finish();
   if (part.state == PartCopy::State::kVanished) return job.Vanished();
   if (part.state == PartCopy::State::kGoesOn) KeepPages(part, part.pages());
   if (part.position < end && unit.part + 1 < job.part_count()) {
@@ -200,19 +236,30 @@ void CopyWorker::State::KeepPages(PartCopy& part, std::uint32_t until) {
   context.report.Advance(part.position - before);
 }
 
-void CopyWorker::State::ReadPages(PartCopy& part, std::uint64_t until,
-                                  const std::stop_token& stop) {
-  while (part.position < until) {
-    base::ThrowIfStopped(stop);
-    const std::uint64_t wanted = std::min<std::uint64_t>(kReadSize, until - part.position);
-    const std::optional<std::size_t> count = Read(*part.unit.job, part.position, wanted);
-    if (!count) {
+// With one request where the cluster is read through a connection. What lies between is kept.
+void CopyWorker::State::ReadPages(PartCopy& part, std::span<const PageStretch> pages) {
+  std::vector<pg::FileRange> ranges;
+  std::size_t used = 0;
+  for (const PageStretch& stretch : pages) {
+    const std::uint64_t offset = part.begin + std::uint64_t{stretch.first} * repo::kPageSize;
+    const std::uint64_t size =
+        std::min<std::uint64_t>(std::uint64_t{stretch.count} * repo::kPageSize, part.end - offset);
+    ranges.push_back(
+        {.offset = offset, .out = base::MutableByteView(read_buffer).subspan(used, size)});
+    used += size;
+  }
+  const auto sizes = reader->ReadRanges(part.unit.job->entry().path, ranges);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    if (!sizes[i]) {
       part.state = PartCopy::State::kVanished;
       return;
     }
-    CopyPages(part, base::MutableByteView(read_buffer).first(*count));
-    part.position += *count;
-    if (*count < wanted) {  // the file ends here, whatever the listing said
+    context.counters.bytes_read += *sizes[i];
+    context.report.Advance(*sizes[i]);
+    KeepPages(part, pages[i].first);
+    CopyPages(part, ranges[i].out.first(*sizes[i]));
+    part.position += *sizes[i];
+    if (*sizes[i] < ranges[i].out.size()) {  // the file ends here, whatever the listing said
       part.state = PartCopy::State::kEnded;
       return;
     }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,12 @@ struct ClusterEntry {
   std::string link_target{};  // of pg_tblspc/OID, a symlinked pg_wal, and others at the top
 };
 
+// What is wanted of a file, and where it goes.
+struct FileRange {
+  std::uint64_t offset = 0;
+  base::MutableByteView out;
+};
+
 // One per thread.
 class FileReader {
  public:
@@ -42,6 +49,10 @@ class FileReader {
   // or of ours.
   virtual std::optional<std::size_t> ReadAt(std::string_view path, std::uint64_t offset,
                                             base::MutableByteView out) = 0;
+  // As ReadAt of each range, in their order; through a connection with as few round trips as their
+  // size allows.
+  virtual std::vector<std::optional<std::size_t>> ReadRanges(std::string_view path,
+                                                             std::span<const FileRange> ranges);
 };
 
 // Thread-safe.

@@ -208,6 +208,47 @@ TEST_F(LiveReader, ReadsWhereItIsAskedTo) {
   }
 }
 
+TEST_F(LiveReader, ReadsManyRangesAtOnce) {
+  BackupSession session = StartSession(cluster_->connect());
+  const std::string path = PathOf("t1");
+  const base::Bytes whole = base::ReadFile(cluster_->data_directory() / path);
+  struct Wanted {
+    std::uint64_t offset;
+    std::size_t size;
+  };
+  // More than goes into one COPY, one that is too large for any, backwards, and over the end.
+  std::vector<Wanted> wanted;
+  for (std::uint64_t page = 0; page < 150; ++page) wanted.push_back({page * 16384, 8192});
+  wanted.insert(wanted.end(), {{0, 2 * base::kMiB},
+                               {8192, 8192},
+                               {whole.size() - 8192, 65536},
+                               {whole.size() + 8192, 8192}});
+  for (const auto& reader : {OpenLocalReader(cluster_->data_directory(), session)->NewReader(),
+                             OpenSqlReader(cluster_->connect(), session)->NewReader()}) {
+    std::vector<base::Bytes> buffers;
+    std::vector<FileRange> ranges;
+    for (const Wanted& one : wanted) buffers.emplace_back(one.size, std::uint8_t{0xEE});
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      ranges.push_back({.offset = wanted[i].offset, .out = buffers[i]});
+    const auto sizes = reader->ReadRanges(path, ranges);
+    ASSERT_EQ(sizes.size(), wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::uint64_t left =
+          whole.size() - std::min<std::uint64_t>(whole.size(), wanted[i].offset);
+      const std::size_t expected = std::min<std::uint64_t>(wanted[i].size, left);
+      ASSERT_EQ(sizes[i], expected) << i;
+      EXPECT_TRUE(
+          base::Equal(base::ByteView(buffers[i]).first(expected),
+                      base::ByteView(whole).subspan(
+                          std::min<std::uint64_t>(wanted[i].offset, whole.size()), expected)))
+          << i;
+    }
+    EXPECT_EQ(reader->ReadRanges("base/1/99999999", std::span(ranges).first(2)),
+              std::vector<std::optional<std::size_t>>(2));
+    EXPECT_TRUE(reader->ReadRanges(path, {}).empty());
+  }
+}
+
 TEST_F(LiveReader, LosesNoFileThatIsNotMeantToVanish) {
   BackupSession session = StartSession(cluster_->connect());
   const auto local = OpenLocalReader(cluster_->data_directory(), session);

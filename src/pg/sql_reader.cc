@@ -54,48 +54,71 @@ void RequireBelowDataDirectory(std::string_view path) {
   }
 }
 
-struct Piece {
-  std::string_view path;
-  std::uint64_t offset = 0;
-};
-
-std::optional<std::size_t> ReadPiece(Connection& connection, const Piece& piece,
-                                     base::MutableByteView out) {
-  std::optional<std::size_t> size;
-  int rows = 0;
-  connection.CopyBinary(
-      fmt::format("SELECT pg_read_binary_file({}, {}, {}, true)", QuoteLiteral(piece.path),
-                  piece.offset, out.size()),
-      [&](std::span<const std::optional<base::ByteView>> fields) {
-        ++rows;
-        if (fields.size() != 1 || (fields[0] && fields[0]->size() > out.size())) {
-          throw base::Error(
-              ErrorKind::kCorrupt,
-              fmt::format("the server sent more of {} than it was asked for", piece.path));
-        }
-        if (!fields[0]) return;
-        size = fields[0]->size();
-        if (*size != 0) std::memcpy(out.data(), fields[0]->data(), *size);
-      });
-  if (rows != 1) {
-    throw base::Error(ErrorKind::kCorrupt,
-                      fmt::format("the server sent {} rows for a piece of {}", rows, piece.path));
+// '{1,2}'::bigint[]
+template <typename Number>
+std::string NumberArray(std::span<const FileRange> ranges, Number&& number) {
+  std::string array;
+  for (const FileRange& range : ranges) {
+    if (!array.empty()) array += ',';
+    array += std::to_string(number(range));
   }
-  return size;
+  return fmt::format("'{{{}}}'::bigint[]", array);
 }
 
-std::optional<std::size_t> ReadThrough(Connection& connection, const Piece& from,
-                                       base::MutableByteView out) {
-  RequireBelowDataDirectory(from.path);
+std::string RangesQuery(std::string_view path, std::span<const FileRange> ranges) {
+  return fmt::format(
+      "SELECT r.number, pg_read_binary_file({}, r.start, r.length, true) "
+      "FROM unnest({}, {}) WITH ORDINALITY AS r(start, length, number)",
+      QuoteLiteral(path), NumberArray(ranges, [](const FileRange& range) { return range.offset; }),
+      NumberArray(ranges, [](const FileRange& range) { return range.out.size(); }));
+}
+
+std::int64_t LoadInt64(const std::optional<base::ByteView>& field) {
+  if (!field || field->size() != sizeof(std::int64_t)) {
+    throw base::Error(ErrorKind::kCorrupt, "the server described a file in an unknown form");
+  }
+  return static_cast<std::int64_t>(LoadBigEndian<std::uint64_t>(*field));
+}
+
+// One COPY, of kPiece at most.
+std::vector<std::optional<std::size_t>> CopyRanges(Connection& connection, std::string_view path,
+                                                   std::span<const FileRange> ranges) {
+  std::vector<std::optional<std::size_t>> sizes;
+  connection.CopyBinary(
+      RangesQuery(path, ranges), [&](std::span<const std::optional<base::ByteView>> fields) {
+        const bool expected = fields.size() == 2 && sizes.size() < ranges.size() &&
+                              LoadInt64(fields[0]) == static_cast<std::int64_t>(sizes.size()) + 1;
+        const std::optional<base::ByteView> bytes = expected ? fields[1] : std::nullopt;
+        if (!expected || (bytes && bytes->size() > ranges[sizes.size()].out.size())) {
+          throw base::Error(
+              ErrorKind::kCorrupt,
+              fmt::format("the server sent something of {} that it was not asked for", path));
+        }
+        if (bytes && !bytes->empty()) {
+          std::memcpy(ranges[sizes.size()].out.data(), bytes->data(), bytes->size());
+        }
+        sizes.push_back(bytes ? std::optional(bytes->size()) : std::nullopt);
+      });
+  if (sizes.size() != ranges.size()) {
+    throw base::Error(ErrorKind::kCorrupt,
+                      fmt::format("the server sent {} pieces of {} instead of {}", sizes.size(),
+                                  path, ranges.size()));
+  }
+  return sizes;
+}
+
+std::optional<std::size_t> ReadThrough(Connection& connection, std::string_view path,
+                                       std::uint64_t offset, base::MutableByteView out) {
+  RequireBelowDataDirectory(path);
   return HintingAtGrants([&]() -> std::optional<std::size_t> {
     std::size_t done = 0;
     do {
-      const std::size_t wanted = std::min(kPiece, out.size() - done);
-      const auto size = ReadPiece(connection, {.path = from.path, .offset = from.offset + done},
-                                  out.subspan(done, wanted));
+      const FileRange piece{.offset = offset + done,
+                            .out = out.subspan(done, std::min(kPiece, out.size() - done))};
+      const auto size = CopyRanges(connection, path, {&piece, 1}).front();
       if (!size) return std::nullopt;
       done += *size;
-      if (*size < wanted) break;
+      if (*size < piece.out.size()) break;
     } while (done < out.size());
     return done;
   });
@@ -106,10 +129,38 @@ class SqlFileReader final : public FileReader {
   explicit SqlFileReader(Connection connection) : connection_(std::move(connection)) {}
   std::optional<std::size_t> ReadAt(std::string_view path, std::uint64_t offset,
                                     base::MutableByteView out) override {
-    return ReadThrough(connection_, {.path = path, .offset = offset}, out);
+    return ReadThrough(connection_, path, offset, out);
+  }
+
+  std::vector<std::optional<std::size_t>> ReadRanges(std::string_view path,
+                                                     std::span<const FileRange> ranges) override {
+    RequireBelowDataDirectory(path);
+    std::vector<std::optional<std::size_t>> sizes;
+    while (sizes.size() < ranges.size()) {
+      const auto rest = ranges.subspan(sizes.size());
+      const std::size_t count = CountForOneCopy(rest);
+      if (count == 0) {
+        sizes.push_back(ReadAt(path, rest.front().offset, rest.front().out));
+        continue;
+      }
+      const auto some =
+          HintingAtGrants([&] { return CopyRanges(connection_, path, rest.first(count)); });
+      sizes.insert(sizes.end(), some.begin(), some.end());
+    }
+    return sizes;
   }
 
  private:
+  // 0: the first is too large already.
+  static std::size_t CountForOneCopy(std::span<const FileRange> ranges) {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    while (count < ranges.size() && bytes + ranges[count].out.size() <= kPiece) {
+      bytes += ranges[count++].out.size();
+    }
+    return count;
+  }
+
   Connection connection_;
 };
 
@@ -130,13 +181,6 @@ std::string ArrayLiteral(std::span<const std::string> texts) {
 
 std::string Child(const std::string& folder, std::string_view name) {
   return folder == "." ? std::string(name) : fmt::format("{}/{}", folder, name);
-}
-
-std::int64_t LoadInt64(const std::optional<base::ByteView>& field) {
-  if (!field || field->size() != sizeof(std::int64_t)) {
-    throw base::Error(ErrorKind::kCorrupt, "the server described a file in an unknown form");
-  }
-  return static_cast<std::int64_t>(LoadBigEndian<std::uint64_t>(*field));
 }
 
 // One listing, breadth first: the folders of a level are asked for together.
@@ -283,7 +327,7 @@ class SqlWalDirectory final : public WalDirectory {
       throw base::Error(ErrorKind::kInternal, fmt::format("{} is no plain file name", name));
     }
     const std::string path = fmt::format("pg_wal/{}", name);
-    return ReadThrough(connection_, {.path = path, .offset = offset}, out);
+    return ReadThrough(connection_, path, offset, out);
   }
 
  private:
