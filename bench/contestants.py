@@ -6,6 +6,7 @@ import shutil
 
 from harness.process import run
 from measure import Sample, measured
+from race import CHANGED
 
 WAL_SEGMENTS = 40
 MIB = 2**20
@@ -28,8 +29,9 @@ class Contestant:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def do(self, step):
-        action = {"first backup": self.first, "second backup": self.second, "restore": self.restore, "WAL": self.wal}[step]
-        return action()
+        if step in CHANGED:
+            return self.second()
+        return {"first backup": self.first, "restore": self.restore, "in place": self.in_place, "WAL": self.wal}[step]()
 
     def stored(self, action, folder):
         """The sample of `action`, with what it added to `folder`."""
@@ -40,7 +42,7 @@ class Contestant:
     def first(self):
         return None
 
-    second = restore = wal = first
+    second = restore = in_place = wal = first
 
     def wal_segments(self):
         """Whole segments of pg_wal, the newest of them."""
@@ -94,6 +96,10 @@ connection = "{self.server.conninfo()}"
 
     def restore(self):
         return measured(*self._command("restore", "shop", "--immediate", "--to", self.target()))
+
+    def in_place(self):
+        """Over what the restore before made of an earlier backup."""
+        return measured(*self._command("restore", "shop", "--immediate", "--in-place", "--to", self.folder / "restored"))
 
     def wal(self):
         if not self.local:
@@ -169,6 +175,9 @@ pg1-user=postgres
         place.mkdir(mode=0o700)
         shutil.chown(place, "postgres", "postgres")
         return measured(*self._command("--pg1-path", place, "--archive-mode=off", "restore"))
+
+    def in_place(self):
+        return measured(*self._command("--pg1-path", self.folder / "restored", "--archive-mode=off", "--delta", "restore"))
 
     def wal(self):
         script = " && ".join(" ".join(map(str, self._command("archive-push", segment))) for segment in self.wal_segments())

@@ -5,7 +5,10 @@ import shutil
 from harness.postgres import ClusterOptions, new_server
 
 MAJOR = 15
-CHANGED_ROWS = 1500
+# What a step changes before it, as a share of the cluster's pages. An updated row of this table touches about five: its
+# old and its new place, and three indexes.
+CHANGED = {"0.05 % changed": 0.0005, "0.5 % changed": 0.005, "5 % changed": 0.05}
+PAGES_A_ROW = 5
 
 TABLE = """
 create table events (id bigint primary key, customer int, token uuid, email text, amount numeric(10,2), at timestamptz, note text);
@@ -55,14 +58,15 @@ def race(server, contestants, steps, arguments):
         for contestant in order:
             contestant.reset()
         for step in steps:
-            if step == "second backup":
-                server.execute(CHANGE.format(rows=arguments.rows, changed=CHANGED_ROWS))
+            if step in CHANGED:
+                pages = CHANGED[step] * data_size(server) / 8192
+                server.execute(CHANGE.format(rows=arguments.rows, changed=round(pages / PAGES_A_ROW)))
             for contestant in order:
                 sample = contestant.do(step)
                 if sample is None:
                     continue
                 samples.setdefault((step, contestant.name), []).append(sample)
-                print(f"round {number + 1}  {step:14} {contestant.name:18} {sample}", flush=True)
+                print(f"round {number + 1}  {step:15} {contestant.name:18} {sample}", flush=True)
     return samples
 
 
