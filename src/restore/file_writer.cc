@@ -28,10 +28,17 @@ RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optiona
 
 void RestoredFile::Create() {
   AtDestination([&] {
+    if (existing_ == Existing::kRefresh) LeaveOtherNamesAlone();
     const int may_exist = existing_ == Existing::kRefresh ? O_NOFOLLOW : O_EXCL;
     file_ = base::File::Open(place_, O_RDWR | O_CREAT | may_exist, 0600);
     file_.Truncate(entry_.size);
   });
+}
+
+// A copy made of hard links, or a cluster that pg_upgrade linked, must not change with it.
+void RestoredFile::LeaveOtherNamesAlone() const {
+  struct stat status {};
+  if (::lstat(place_.c_str(), &status) == 0 && status.st_nlink > 1) base::RemoveFile(place_);
 }
 
 void RestoredFile::WriteAt(std::uint64_t offset, base::ByteView bytes) {

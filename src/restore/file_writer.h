@@ -65,6 +65,7 @@ class RestoredFile {
   void WriteDiffering(const Piece& piece, const std::vector<bool>& differ);
   void WriteBytes(const PieceSource& source);
   bool HoldsBytes(const PieceSource& source);
+  void LeaveOtherNamesAlone() const;
   void GiveFacts();
   void WriteAt(std::uint64_t offset, base::ByteView bytes);
 

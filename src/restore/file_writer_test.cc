@@ -180,6 +180,19 @@ TEST_F(FileWriter, RefreshesFilesWithoutPagesWhenTheyDiffer) {
   }
 }
 
+TEST_F(FileWriter, RefreshesNoOtherNameOfTheSameFile) {
+  repo::Model model;
+  const base::Bytes wanted = model.paged["f"] = Pages(20, 1);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  const base::Bytes old = Pages(20, 2);
+  base::WriteFileDurably(folder.path() / "file", old);
+  std::filesystem::create_hard_link(folder.path() / "file", folder.path() / "other");
+  Refresh(EntryOf(backup, "f"));
+  EXPECT_EQ(base::ReadFile(folder.path() / "file"), wanted);
+  EXPECT_EQ(base::ReadFile(folder.path() / "other"), old);
+}
+
 TEST_F(FileWriter, CallsAnotherDigestCorrupt) {
   repo::Model model;
   model.plain["f"] = base::Bytes(5000, 7);
