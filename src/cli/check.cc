@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <sstream>
 
 #include "cli/check_grants.h"
 #include "cli/check_items.h"
@@ -65,8 +66,9 @@ void PrintForPeople(Session& session, const SourceItems& checked) {
     session.out() << Printable(fmt::format("  {:<9}  {}: {}", CheckStateName(item.state), item.name,
                                            item.detail))
                   << '\n';
-    if (!item.hint.empty())
-      session.out() << Printable(fmt::format("             hint: {}", item.hint)) << '\n';
+    std::istringstream hints(item.hint);
+    for (std::string hint; std::getline(hints, hint);)
+      session.out() << Printable(fmt::format("             hint: {}", hint)) << '\n';
   }
 }
 
