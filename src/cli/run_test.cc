@@ -182,5 +182,26 @@ TEST(ConfigCheck, NamesEverythingThatIsWrong) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("problems").size(), 3U);
 }
 
+TEST(ConfigCheck, RefusesPlacesThatNothingCanBeKeptIn) {
+  for (const char* url : {"ftp://host/x", "file:relative", "file://relative/x", "relative", "s3://",
+                          "file:///a%20b"}) {
+    const Outcome outcome = RunWith({"config", "check"}, {{"HOLDFAST_REPOSITORY_MAIN_URL", url}});
+    EXPECT_EQ(outcome.code, 2) << url;
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("repository.main.url: "), HasSubstr("hint: write ")))
+        << url;
+  }
+  const Outcome source =
+      RunWith({"config", "check"}, {{"HOLDFAST_SOURCE_SHOP_CONNECTION", "host=db password=a b"}});
+  EXPECT_EQ(source.code, 2);
+  EXPECT_THAT(source.out, HasSubstr("source.shop.connection: the conninfo cannot be read"));
+}
+
+TEST(ConfigCheck, SaysWhichSourcesNothingBacksUpYet) {
+  const Outcome outcome = RunWith({"config", "check"}, {{"HOLDFAST_REPOSITORY_MAIN_URL", "/backup"},
+                                                        {"HOLDFAST_SOURCE_SHOP_TYPE", "mysql"}});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("warning: source shop: only sources of the type postgres"));
+}
+
 }  // namespace
 }  // namespace holdfast::cli
