@@ -41,6 +41,11 @@ restore::ExportFormat FormatOf(const Options& options) {
   if (IsStream(options)) return restore::ExportFormat::kTar;
   if (options.to.empty()) return restore::ExportFormat::kTarZst;
   return restore::ExportFormatOf(options.to);
+  if (const auto ending = restore::OtherArchiveEnding(options.to); !ending.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no export is made as a {} file", ending.substr(1)),
+                {"end --to in .tar, .tar.gz, .tar.zst or .7z",
+                 "--format directory if a directory is to be called so"});
+  }
 }
 
 void CheckStream(Session& session, const Options& options, restore::ExportFormat format) {

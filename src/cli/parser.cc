@@ -177,6 +177,19 @@ Parsed ParseArguments(const std::vector<Command>& commands,
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     if (const auto unknown = app.remaining(true); !unknown.empty())
+// A variable of the shell that is not set is no reason to fall back to a default, least of all to
+// the current directory.
+void RefuseEmptyValues(const CLI::App& deepest) {
+  for (const CLI::App* app = &deepest; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      const std::vector<std::string>& values = option->results();
+      if (std::find(values.begin(), values.end(), "") == values.end()) continue;
+      throw base::Error(base::ErrorKind::kUsage, fmt::format("{} is empty", option->get_name()),
+                        {"give it a value, or leave it out; is a variable of the shell not set?"});
+    }
+  }
+}
+
       throw UnknownWord(PlaceOf(unknown.front(), app, arguments), unknown.front());
     parsed.text = app.help();
   } catch (const CLI::CallForVersion& version) {
@@ -188,3 +201,4 @@ Parsed ParseArguments(const std::vector<Command>& commands,
 }
 
 }  // namespace holdfast::cli
+    RefuseEmptyValues(Deepest(app));
