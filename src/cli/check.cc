@@ -114,7 +114,8 @@ Command CheckCommand() {
             app.add_flag("--grants", options->grants,
                          "Only print the statements that give a role what it needs");
             app.add_option("--role", options->role,
-                           "Role of these statements (default: the connection's user)");
+                           "Role of these statements (default: the connection's user)")
+                ->type_name("ROLE");
             return [options](Session& session) { return Run(session, *options); };
           }};
 }

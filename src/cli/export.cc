@@ -11,6 +11,7 @@
 #include "base/size_text.h"
 #include "cli/chosen_backup.h"
 #include "cli/commands.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_places.h"
 #include "cli/table.h"
@@ -40,12 +41,12 @@ restore::ExportFormat FormatOf(const Options& options) {
   if (const auto format = restore::ParseExportFormat(options.format)) return *format;
   if (IsStream(options)) return restore::ExportFormat::kTar;
   if (options.to.empty()) return restore::ExportFormat::kTarZst;
-  return restore::ExportFormatOf(options.to);
   if (const auto ending = restore::OtherArchiveEnding(options.to); !ending.empty()) {
     throw Error(ErrorKind::kUsage, fmt::format("no export is made as a {} file", ending.substr(1)),
                 {"end --to in .tar, .tar.gz, .tar.zst or .7z",
                  "--format directory if a directory is to be called so"});
   }
+  return restore::ExportFormatOf(options.to);
 }
 
 void CheckStream(Session& session, const Options& options, restore::ExportFormat format) {
@@ -244,16 +245,16 @@ void Declare(CLI::App& app, Options& options) {
                  "New file, or new or empty directory; - for standard output (default: a file "
                  "here that is called as the backup)")
       ->type_name("PATH|-");
-  app.add_option("--format", options.format,
-                 "directory, tar, tar.gz, tar.zst or 7z (default: as --to ends, else directory; "
-                 "tar for standard output, tar.zst without --to)")
-      ->check(CLI::IsMember(restore::ExportFormatNames()))
+  TakesWord(app.add_option("--format", options.format,
+                           "directory, tar, tar.gz, tar.zst or 7z (default: as --to ends, else "
+                           "directory; tar for standard output, tar.zst without --to)"),
+            restore::ExportFormatNames())
       ->type_name("FORMAT");
   app.add_option("--password-file", options.password_file,
                  "Encrypt a 7z, names too, with the first line of this file; it then holds a tar")
       ->type_name("FILE");
   AddTablespaceOption(app, options.tablespaces);
-  app.add_option("--jobs", options.jobs, "Parallel readers")->check(CLI::Range(1, 64));
+  TakesNumber(app.add_option("--jobs", options.jobs, "Parallel readers"), 1, 64);
   app.add_flag("--dry-run", options.dry_run, "Check everything, write nothing");
 }
 

@@ -224,35 +224,44 @@ int Init(Session& session, const InitOptions& options) {
 }  // namespace
 
 Command InitCommand() {
-  return {
-      .path = "init",
-      .purpose = "Create a repository and its key",
-      .example =
-          "holdfast init --url file:///var/lib/holdfast --key-file "
-          "/etc/holdfast/main.key --write-config",
-      .declare = [](CLI::App& app) -> Action {
-        const auto options = std::make_shared<InitOptions>();
-        CLI::Option* url =
-            app.add_option("--url", options->url, "Where to create it (default: as configured)");
-        app.add_option("--name", options->name, "What to call it in the configuration")->needs(url);
-        app.add_option("--endpoint", options->endpoint,
-                       "Server of an s3:// URL: a host, or https://host:port (default: Amazon's)")
-            ->needs(url);
-        app.add_option("--region", options->region, "Its region (default: found out)")->needs(url);
-        app.add_option("--ca-file", options->ca_file,
-                       "Certificates to trust there instead of this machine's")
-            ->needs(url);
-        CLI::Option* key_file = app.add_option(
-            "--key-file", options->key_file,
-            "Key file to create, or to use when it is there (default: as configured)");
-        app.add_option("--passphrase-file", options->passphrase_file,
-                       "File with a passphrase to use instead of a key file")
-            ->excludes(key_file);
-        app.add_flag("--write-config", options->write_config,
-                     "Add the repository to the configuration file")
-            ->needs(url);
-        return [options](Session& session) { return Init(session, *options); };
-      }};
+  return {.path = "init",
+          .purpose = "Create a repository and its key",
+          .example =
+              "holdfast init --url file:///var/lib/holdfast --key-file "
+              "/etc/holdfast/main.key --write-config",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<InitOptions>();
+            CLI::Option* url =
+                app.add_option("--url", options->url, "Where to create it (default: as configured)")
+                    ->type_name("URL");
+            app.add_option("--name", options->name, "What to call it in the configuration")
+                ->type_name("NAME")
+                ->needs(url);
+            app.add_option(
+                   "--endpoint", options->endpoint,
+                   "Server of an s3:// URL: a host, or https://host:port (default: Amazon's)")
+                ->type_name("HOST")
+                ->needs(url);
+            app.add_option("--region", options->region, "Its region (default: found out)")
+                ->type_name("REGION")
+                ->needs(url);
+            app.add_option("--ca-file", options->ca_file,
+                           "Certificates to trust there instead of this machine's")
+                ->type_name("FILE")
+                ->needs(url);
+            CLI::Option* key_file = app.add_option(
+                "--key-file", options->key_file,
+                "Key file to create, or to use when it is there (default: as configured)");
+            key_file->type_name("FILE");
+            app.add_option("--passphrase-file", options->passphrase_file,
+                           "File with a passphrase to use instead of a key file")
+                ->type_name("FILE")
+                ->excludes(key_file);
+            app.add_flag("--write-config", options->write_config,
+                         "Add the repository to the configuration file")
+                ->needs(url);
+            return [options](Session& session) { return Init(session, *options); };
+          }};
 }
 
 }  // namespace holdfast::cli

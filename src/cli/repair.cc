@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/damage_report.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
@@ -437,16 +438,16 @@ int Repair(Session& session, const Options& options) {
 }
 
 void Declare(CLI::App& app, Options& options) {
-  const std::map<std::string, upkeep::VerifyLevel> levels = {
+  const std::vector<std::pair<std::string, upkeep::VerifyLevel>> levels = {
       {"list", upkeep::VerifyLevel::kList},
       {"metadata", upkeep::VerifyLevel::kMetadata},
       {"packs", upkeep::VerifyLevel::kPacks},
       {"data", upkeep::VerifyLevel::kData}};
   app.add_option("SOURCE", options.source, "Source (default: all)");
-  app.add_option("--level", options.level,
-                 "How to look: list: what is missing, and packs that were found damaged before; "
-                 "metadata, packs, data: as verify does")
-      ->transform(CLI::CheckedTransformer(levels))
+  TakesChoice(app.add_option("--level", options.level,
+                             "list: what is missing, and packs that were found damaged before; "
+                             "metadata, packs, data: as verify does"),
+              levels)
       ->default_str("list");
   app.add_flag("--dry-run", options.dry_run, "Write nothing, and say what would be done");
 }

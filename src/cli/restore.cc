@@ -14,6 +14,7 @@
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/source_places.h"
@@ -307,14 +308,14 @@ void AddTargetOptions(CLI::App& app, Options& options) {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     for (std::size_t j = i + 1; j < targets.size(); ++j) targets[i]->excludes(targets[j]);
   }
-  app.add_option("--timeline", options.timeline, "Timeline to follow: a number, or latest");
+  app.add_option("--timeline", options.timeline, "Timeline to follow: a number, or latest")
+      ->type_name("TIMELINE");
   app.add_flag("--exclusive", options.exclusive, "Stop just before the target");
-  const std::map<std::string, restore::TargetAction> actions = {
+  const std::vector<std::pair<std::string, restore::TargetAction>> actions = {
       {"pause", restore::TargetAction::kPause},
       {"promote", restore::TargetAction::kPromote},
       {"shutdown", restore::TargetAction::kShutdown}};
-  app.add_option("--action", options.action, "What to do at the target: pause, promote, shutdown")
-      ->transform(CLI::CheckedTransformer(actions))
+  TakesChoice(app.add_option("--action", options.action, "What to do at the target"), actions)
       ->default_str("promote");
 }
 
@@ -336,8 +337,7 @@ Command RestoreCommand() {
                        "Backup to start from (default: the best one for the target)")
             ->type_name("ID");
         AddTablespaceOption(app, options->tablespaces);
-        app.add_option("--jobs", options->jobs, "Parallel writers")
-            ->check(CLI::Range(1, 64))
+        TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
             ->default_str("2");
         app.add_flag("--replaces-source", options->replaces_source,
                      "Keep archiving and standby settings: it takes the source's place");

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/damage_report.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 
@@ -65,16 +66,17 @@ Command VerifyCommand() {
           .example = "holdfast verify shop --level data",
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<Options>();
-            const std::map<std::string, upkeep::VerifyLevel> levels = {
+            const std::vector<std::pair<std::string, upkeep::VerifyLevel>> levels = {
                 {"list", upkeep::VerifyLevel::kList},
                 {"metadata", upkeep::VerifyLevel::kMetadata},
                 {"packs", upkeep::VerifyLevel::kPacks},
                 {"data", upkeep::VerifyLevel::kData}};
             app.add_option("SOURCE", options->source, "Source (default: all)");
-            app.add_option("--level", options->level,
-                           "list: every pack is there; metadata: trees and maps open; packs: every "
-                           "pack is bit for bit what was written; data: every page opens")
-                ->transform(CLI::CheckedTransformer(levels))
+            TakesChoice(app.add_option("--level", options->level,
+                                       "list: every pack is there; metadata: trees and maps open; "
+                                       "packs: every pack is bit for bit what was written; data: "
+                                       "every page opens"),
+                        levels)
                 ->default_str("data");
             app.add_flag("--no-marks", options->no_marks,
                          "Write nothing: later backups may build on what is found damaged");
