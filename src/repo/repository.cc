@@ -95,7 +95,8 @@ Config LoadConfig(Storage& storage) {
         ErrorKind::kUsage, fmt::format("wrong {0}: no {0} opens this repository", name),
         {"it is opened with a " + std::string(kind == "passphrase" ? "key file" : "passphrase")});
   }
-  throw Error(ErrorKind::kUsage, "wrong " + name);
+  throw Error(ErrorKind::kUsage, "wrong " + name,
+              {"name the one that opens it: key_file, passphrase_file or passphrase_env"});
 }
 
 struct OpenedKey {
@@ -216,8 +217,7 @@ Repository Repository::Create(std::shared_ptr<Storage> storage, base::Clock& clo
   if (!PutConfig(*storage, MakeConfig(keyring, clock.Now()))) {
     ThrowLostTheRace(*storage, KeyObjectName(key.id));
   }
-  return {
-      std::move(storage), clock, {.keyring = keyring, .key_id = key.id, .features = {}}};
+  return {std::move(storage), clock, {.keyring = keyring, .key_id = key.id, .features = {}}};
 }
 
 Repository Repository::Open(std::shared_ptr<Storage> storage, base::Clock& clock,

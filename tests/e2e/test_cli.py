@@ -64,7 +64,9 @@ def test_a_spare_key_opens_the_repository_and_the_key_in_use_stays(workplace, re
     assert {entry["id"] for entry in repository.json("key", "list", env=with_spare) if entry["in_use"]} == {added}
     refused(repository, "key", "remove", added, env=with_spare, code=4, says="key")
     repository.run("key", "remove", added)
-    refused(repository, "key", "list", env=with_spare, code=2, says="wrong key file")
+    for command in (("key", "list"), ("list",), ("restore", "shop", "--to", workplace.path / "restored"),
+                    ("export", "shop/latest", "--to", workplace.path / "shop.tar")):
+        assert "hint: " in refused(repository, *command, env=with_spare, code=2, says="wrong key file")
 
 
 def test_a_passphrase_that_is_wrong_is_told_from_a_repository_that_is_not_there(workplace, holdfast):
