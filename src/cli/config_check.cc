@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/counted.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -78,9 +79,10 @@ int CheckConfig(Session& session) {
                        {"problems", std::move(list)},
                        {"warnings", warnings}});
   } else if (problems.empty()) {
-    session.out() << fmt::format("{}: {} repositories, {} sources, nothing wrong\n",
-                                 file.empty() ? "no configuration file" : file,
-                                 config.repositories.size(), config.sources.size());
+    session.out() << fmt::format(
+        "{}: {}, {}, nothing wrong\n", file.empty() ? "no configuration file" : file,
+        base::Counted(config.repositories.size(), "repository", "repositories"),
+        base::Counted(config.sources.size(), "source"));
   } else {
     for (const config::Problem& problem : problems) PrintProblem(session.out(), problem);
   }

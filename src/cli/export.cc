@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/chosen_backup.h"
 #include "cli/commands.h"
@@ -122,7 +123,7 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan,
   session.out() << Printable(fmt::format("backup      {}", plan.backup.id.ToString())) << '\n'
                 << Printable(fmt::format("to          {}", to)) << '\n'
                 << fmt::format("format      {}\n", restore::ExportFormatName(exporting.format))
-                << fmt::format("content     {} files, {}\n", plan.files,
+                << fmt::format("content     {}, {}\n", base::Counted(plan.files, "file"),
                                base::FormatBytes(plan.bytes))
                 << fmt::format("start with  PostgreSQL {}\n", plan.facts.server_version / 10000);
   for (const auto& [oid, path] : plan.tablespaces)
@@ -217,8 +218,9 @@ class Export {
       return;
     }
     const std::string sentence =
-        fmt::format("exported {} to {}: {} files, {}", plan.backup.id.ToString(),
-                    exporting.to.empty() ? "standard output" : exporting.to.string(), result.files,
+        fmt::format("exported {} to {}: {}, {}", plan.backup.id.ToString(),
+                    exporting.to.empty() ? "standard output" : exporting.to.string(),
+                    base::Counted(result.files, "file"),
                     exporting.format == restore::ExportFormat::kDirectory
                         ? base::FormatBytes(result.bytes)
                         : fmt::format("{} in {}", base::FormatBytes(result.bytes),

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "base/counted.h"
 #include "catalog/cluster_facts.h"
 #include "cli/bring_back.h"
 #include "cli/commands.h"
@@ -369,13 +370,14 @@ void PrintBrought(std::ostream& out, const Repaired& repaired, const Options& op
         out << fmt::format("{}made whole from {}: {}\n", would, place.from, id.ToString());
       const std::uint64_t files = place.wal_files + place.wal_healed.size();
       if (files > 0)
-        out << fmt::format("{}brought back from {}: {} WAL files of {}\n", would, place.from, files,
-                           source);
+        out << fmt::format("{}brought back from {}: {} of {}\n", would, place.from,
+                           base::Counted(files, "WAL file"), source);
       if (place.only_there.empty()) continue;
       out << fmt::format(
-          "{} has {} backups of {} that are not here, the oldest {}: if they were lost and not let "
+          "{} has {} of {} that {} not here, the oldest {}: if they were lost and not let "
           "go, holdfast copy --from {} --to HERE BACKUP\n",
-          place.from, place.only_there.size(), source, place.only_there.front().ToString(),
+          place.from, base::Counted(place.only_there.size(), "backup"), source,
+          place.only_there.size() == 1 ? "is" : "are", place.only_there.front().ToString(),
           place.from);
     }
   }
@@ -398,7 +400,7 @@ void PrintNext(std::ostream& out, const Repaired& repaired) {
 }
 
 void Print(std::ostream& out, const Repaired& repaired, const Options& options) {
-  for (const upkeep::Damage& damage : repaired.found.damages) PrintDamage(out, damage);
+  PrintDamages(out, repaired.found.damages);
   PrintBrought(out, repaired, options);
   const std::vector<BackupLoss> left = LossesOf(repaired.left.damages);
   for (const BackupLoss& loss : left)
@@ -411,10 +413,13 @@ void Print(std::ostream& out, const Repaired& repaired, const Options& options) 
         gap.source, pg::FormatLsn(gap.gap.start), pg::FormatLsn(gap.gap.end),
         gap.gap.ToString(gap.segment_size));
   if (repaired.found.marked > 0)
-    out << fmt::format("{} packs are marked: no backup builds on them\n", repaired.found.marked);
+    out << base::Counted(repaired.found.marked, "pack is marked: no backup builds on it",
+                         "packs are marked: no backup builds on them")
+        << '\n';
   PrintNext(out, repaired);
   out << fmt::format(
-      "{} backups, {} of them lose something{}\n", repaired.found.backups, left.size(),
+      "{}, {} of them {} something{}\n", base::Counted(repaired.found.backups, "backup"),
+      left.size(), left.size() == 1 ? "loses" : "lose",
       repaired.left.damages.empty() && repaired.flaws.empty() ? ": all is whole" : "");
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
@@ -141,7 +142,8 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
   std::ostream& out = session.out();
   out << Printable(fmt::format("backup      {}", plan.backup.id.ToString())) << '\n'
       << Printable(fmt::format("to          {}", plan.to.string())) << '\n'
-      << fmt::format("write       {} files, {}\n", plan.files, base::FormatBytes(plan.bytes))
+      << fmt::format("write       {}, {}\n", base::Counted(plan.files, "file"),
+                     base::FormatBytes(plan.bytes))
       << fmt::format("timeline    {}\n", plan.target_timeline.value());
   out << fmt::format("WAL up to   {}\n", pg::FormatLsn(plan.wal_end));
   if (plan.last_commit)
@@ -164,10 +166,11 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
     for (const std::string& warning : result.warnings) object["warnings"].push_back(warning);
     session.PrintJson(object);
   } else {
-    session.out() << Printable(fmt::format(
-                         "restored {} to {}: {} files, {}; start PostgreSQL there to recover",
-                         plan.backup.id.ToString(), plan.to.string(), result.files,
-                         base::FormatBytes(result.bytes_written)))
+    session.out() << Printable(
+                         fmt::format("restored {} to {}: {}, {}; start PostgreSQL there to recover",
+                                     plan.backup.id.ToString(), plan.to.string(),
+                                     base::Counted(result.files, "file"),
+                                     base::FormatBytes(result.bytes_written)))
                   << '\n';
   }
   const bool warned = !result.warnings.empty() || !plan.warnings.empty();

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/commands.h"
 #include "cli/damage_report.h"
@@ -42,20 +43,22 @@ int Verify(Session& session, const Options& options) {
                        {"marked", result.marked},
                        {"warnings", result.warnings}});
   } else {
-    for (const upkeep::Damage& damage : result.damages) PrintDamage(session.out(), damage);
+    PrintDamages(session.out(), result.damages);
     if (result.marked > 0) {
-      session.out() << fmt::format(
-          "{} packs are marked: the next backup stores again what they hold and the source still "
-          "has\n",
-          result.marked);
+      session.out() << base::Counted(
+          result.marked,
+          "pack is marked: the next backup stores again what it holds and the source still has\n",
+          "packs are marked: the next backup stores again what they hold and the source still "
+          "has\n");
     }
-    session.out() << fmt::format("{} backups, {} objects, {} checked: {}\n", result.backups,
-                                 result.objects, base::FormatBytes(result.bytes),
-                                 result.damages.empty()
-                                     ? std::string("all is well")
-                                     : fmt::format("{} damaged", result.damages.size()));
+    session.out() << fmt::format(
+        "{}, {}, {} checked: {}\n", base::Counted(result.backups, "backup"),
+        base::Counted(result.objects, "object"), base::FormatBytes(result.bytes),
+        result.damages.empty() ? std::string("all is well")
+                               : fmt::format("{} damaged", result.damages.size()));
   }
-  return ToInt(result.damages.empty() ? ExitCode::kDone : ExitCode::kCorrupt);
+  if (!result.damages.empty()) return ToInt(ExitCode::kCorrupt);
+  return ToInt(result.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
 }
 
 }  // namespace
