@@ -282,6 +282,7 @@ int RestoreFrom(Session& session, const Options& options, const Place& place) {
   TellOfEnvironment(session, plan);
   for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
   // These were said when they were found.
+  plan.warnings.insert(plan.warnings.begin(), plan.told.begin(), plan.told.end());
   plan.warnings.insert(plan.warnings.begin(), place.passed_over.begin(), place.passed_over.end());
   if (!options.dry_run) return Execute(session, repository, place, plan, restoring);
   if (session.json()) {

@@ -23,11 +23,16 @@ namespace {
 // amount.
 constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
 
+// Where no backup is asked for, one that cannot be read may be the one that would have been chosen.
 Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
-                    base::Reporter& report) {
+                    base::Reporter& report, std::vector<std::string>& told) {
   Backups backups = catalog::ClusterBackups(
       repository, options.source, [&](const repo::BackupId& id, const base::Error& error) {
-        report.Warn(fmt::format("backup {} cannot be read: {}", id.ToString(), error.message()));
+        const std::string text =
+            fmt::format("backup {} cannot be read: {}", id.ToString(), error.message());
+        if (options.backup) return report.Note(text);
+        report.Warn(text);
+        told.push_back(text);
       });
   if (backups.empty()) {
     throw base::Error(
@@ -169,7 +174,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   const base::Path to = options.to.lexically_normal();
   AtDestination([&] { (void)CheckDataDirectory(to); });
 
-  const Backups backups = ReadBackups(repository, options, report);
+  std::vector<std::string> told;
+  const Backups backups = ReadBackups(repository, options, report, told);
   const pg::SystemIdentifier system = ChooseSystem(backups, options);
   wal::Archive archive(repository, options.source);
   const wal::Inventory inventory = archive.Take(system);
@@ -196,7 +202,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .config = {},
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
                                                            repository.clock(), report),
-                   .warnings = {}};
+                   .warnings = {},
+                   .told = std::move(told)};
   for (const auto& [oid, directory] : plan.tablespaces)
     AtDestination([&, &place = directory] { CheckTablespaceDirectory(place, to); });
   CheckPacks(repository, plan);

@@ -209,6 +209,10 @@ def test_a_damaged_snapshot_takes_its_own_backup_only(scene, postgres_on):
     postgres_on(15, scene.restore("--backup", second)).start().wait_until_promoted()
     third = scene.backup()["id"]
     postgres_on(15, scene.restore("--backup", third)).start().wait_until_promoted()
+    # It might have been the better one: done, with a warning.
+    chosen = scene.program.run("--json", "restore", "shop", "--to", scene.new_folder(), "--dry-run", code=1)
+    assert f"warning: backup {first} cannot be read" in chosen.err
+    assert any(first in warning for warning in chosen.json()["warnings"])
 
 
 def test_a_damaged_segment_is_named_and_never_taken_for_the_end_of_the_log(scene):
