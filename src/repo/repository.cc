@@ -65,13 +65,41 @@ std::vector<FoundKey> LoadKeys(Storage& storage, const RepositoryId& repository_
   return keys;
 }
 
+bool HoldsAny(Storage& storage, std::string_view prefix) {
+  struct Found {};
+  try {
+    storage.List(prefix, {}, [](const storage::ObjectInfo&) { throw Found(); });
+  } catch (const Found&) {
+    return true;
+  }
+  return false;
+}
+
+// Whoever has lost the one object that says so has a repository all the same, and must not be told
+// to make another.
+[[noreturn]] void ThrowNoConfig(Storage& storage) {
+  const std::string place = storage.traits().description;
+  for (const std::string_view prefix : {kSnapshotsPrefix, kPacksPrefix, std::string_view("wal/")}) {
+    if (!HoldsAny(storage, prefix)) continue;
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("the repository in {} has lost its object {}, without which nothing of it can "
+                    "be read",
+                    place, kConfigObject),
+        {"put it back as it was, a file of some 400 bytes: from a copy or a snapshot of that disk, "
+         "or as an earlier version of the object in the bucket",
+         "what the source's copies hold does not need it: --repository NAME",
+         "delete nothing: with it and a key everything is there again"});
+  }
+  throw Error(ErrorKind::kNotFound, fmt::format("there is no repository in {}", place),
+              {HoldsAny(storage, kKeysPrefix)
+                   ? "it has keys and nothing else: `holdfast init` was interrupted, repeat it"
+                   : "create one with `holdfast init`"});
+}
+
 Config LoadConfig(Storage& storage) {
   const std::optional<base::Bytes> bytes = GetSmallObject(storage, kConfigObject);
-  if (!bytes) {
-    throw Error(ErrorKind::kNotFound,
-                fmt::format("there is no repository in {}", storage.traits().description),
-                {"create one with `holdfast init`"});
-  }
+  if (!bytes) ThrowNoConfig(storage);
   Config config = ParseConfig(*bytes);
   CheckFeatures(config.features.read, "read");
   return config;

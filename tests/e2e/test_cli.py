@@ -94,6 +94,14 @@ def test_an_unfinished_repository_is_told_and_can_be_finished(workplace, reposit
     assert repository.json("list") == []
 
 
+def test_a_repository_that_lost_its_config_is_told_from_none_at_all(workplace, repository):
+    (workplace.path / "repository" / "config").unlink()
+    (workplace.path / "repository" / "packs" / "ab").mkdir(parents=True)
+    (workplace.path / "repository" / "packs" / "ab" / "abcd").write_text("a pack")
+    for command in ("list", "init", "prune"):
+        assert "hint: put it back" in refused(repository, command, code=6, says="has lost its object config")
+
+
 def test_a_damaged_repository_is_corrupt(workplace, repository):
     config = workplace.path / "repository" / "config"
     config.chmod(0o600)
