@@ -35,8 +35,8 @@ std::map<std::string, std::string> Labels(const std::vector<std::string>& words)
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0)
-      throw base::Error(base::ErrorKind::kUsage,
-                        fmt::format("label \"{}\" is not KEY=VALUE", word));
+      throw base::Error(base::ErrorKind::kUsage, fmt::format("label \"{}\" is not KEY=VALUE", word),
+                        {"for example: --label before=migration"});
     labels[word.substr(0, equals)] = word.substr(equals + 1);
   }
   return labels;

@@ -40,9 +40,7 @@ std::vector<const config::Source*> SourcesOf(Session& session, const std::string
   if (!named.empty()) return {&session.config().SourceNamed(named)};
   std::vector<const config::Source*> sources;
   for (const config::Source& source : session.config().sources) sources.push_back(&source);
-  if (sources.empty())
-    throw base::Error(base::ErrorKind::kUsage, "no source is configured",
-                      {"describe one in the configuration: [source.NAME]"});
+  if (sources.empty()) throw NoSource();
   return sources;
 }
 

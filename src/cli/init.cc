@@ -138,6 +138,15 @@ struct Key {
   bool created = false;
 };
 
+// Known before the place is touched.
+void RequireKey(const config::Repository& wanted) {
+  if (wanted.key_file || wanted.passphrase_file || wanted.passphrase || wanted.passphrase_env)
+    return;
+  throw base::Error(base::ErrorKind::kUsage, "a new repository needs a key, and none is named",
+                    {"--key-file /etc/holdfast/main.key makes one and writes it there",
+                     "or --passphrase-file FILE takes a passphrase"});
+}
+
 Key MakeKey(Session& session, const config::Repository& wanted) {
   if (!wanted.key_file)
     return {UnlockOf(wanted, session.invocation().environment), "passphrase", false};
@@ -192,6 +201,7 @@ void PrintForPeople(Session& session, const config::Repository& wanted, const Ke
 int Init(Session& session, const InitOptions& options) {
   const config::Repository wanted = Wanted(session, options);
   const base::Path file = options.write_config ? ConfigFile(session) : base::Path();
+  RequireKey(wanted);
   const std::string toml = TomlOf(wanted, options);
   // Everything that can be refused is, before anything is made.
   const std::string new_config =
@@ -206,6 +216,12 @@ int Init(Session& session, const InitOptions& options) {
   if (!session.json()) {
     PrintForPeople(session, wanted, key, repository.id(), findings,
                    !options.url.empty() && !options.write_config ? toml : std::string());
+    if (options.write_config)
+      session.out() << Printable(
+                           fmt::format("\nWritten into {}. Next: a [source.NAME] table there, "
+                                       "then `holdfast check`.",
+                                       file.string()))
+                    << '\n';
     return ToInt(WarnOf(session, findings));
   }
   session.PrintJson(

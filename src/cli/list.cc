@@ -40,8 +40,10 @@ class Listing {
     }
     if (session_.json()) {
       session_.PrintJson(list_);
-    } else {
+    } else if (!table_.empty()) {
       table_.Print(session_.out());
+    } else if (!damaged_) {
+      session_.reporter().Note("there is no backup here; `holdfast backup SOURCE` makes one");
     }
     return ToInt(damaged_ ? ExitCode::kCorrupt : ExitCode::kDone);
   }

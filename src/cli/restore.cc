@@ -49,7 +49,8 @@ Number ParseNumber(std::string_view what, std::string_view text) {
   Number number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number == 0)
-    throw base::Error(base::ErrorKind::kUsage, fmt::format("{} \"{}\" is no number", what, text));
+    throw base::Error(base::ErrorKind::kUsage, fmt::format("{} \"{}\" is no number", what, text),
+                      {"it is a whole number from 1, as PostgreSQL shows it"});
   return number;
 }
 

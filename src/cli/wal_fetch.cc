@@ -82,7 +82,8 @@ void StartPrefetch(Session& session, const std::string& source, const wal::Fetch
 std::optional<wal::RecoveryPath> PathOf(const Options& options) {
   if (options.timeline == 0) {
     if (options.end.empty()) return std::nullopt;
-    throw base::Error(base::ErrorKind::kUsage, "--end needs --timeline as well");
+    throw base::Error(base::ErrorKind::kUsage, "--end needs --timeline as well",
+                      {"holdfast restore writes both into restore_command"});
   }
   wal::RecoveryPath path{.timeline = pg::TimelineId(options.timeline)};
   if (!options.end.empty()) path.end = pg::ParseLsn(options.end);

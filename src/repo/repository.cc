@@ -302,7 +302,9 @@ void Repository::RemoveKey(std::string_view key_id) {
   const std::string name = KeyObjectName(key_id);
   const std::optional<base::Bytes> contents =
       KeyIdOf(name) ? GetSmallObject(*storage_, name) : std::nullopt;
-  if (!contents) throw Error(ErrorKind::kNotFound, fmt::format("there is no key {}", key_id));
+  if (!contents)
+    throw Error(ErrorKind::kNotFound, fmt::format("there is no key {}", key_id),
+                {"`holdfast key list` shows those there are"});
   if (key_id == key_id_) {
     throw Error(ErrorKind::kConflict, fmt::format("key {} opened this repository just now", key_id),
                 {"open it with another key to remove this one"});

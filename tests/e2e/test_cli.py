@@ -50,7 +50,8 @@ def test_init_takes_a_key_file_that_is_there(workplace, repository):
 
 def test_init_writes_the_configuration_that_opens_the_repository(workplace, holdfast):
     program = holdfast("")
-    program.run("init", "--url", f"{workplace.path}/r", "--key-file", workplace.path / "k", "--write-config")
+    made = program.run("init", "--url", f"{workplace.path}/r", "--key-file", workplace.path / "k", "--write-config")
+    assert f"Written into {program.config}. Next: a [source.NAME] table" in made.out
     assert len(program.json("key", "list")) == 1
     refused(program, "init", "--url", f"{workplace.path}/r2", "--key-file", workplace.path / "k2", "--write-config",
             code=4, says="has a repository main already")
@@ -139,6 +140,23 @@ def test_errors_are_json_where_data_is(repository):
 ])
 def test_a_slip_of_the_finger_gets_a_suggestion(repository, arguments, hint):
     assert hint in refused(repository, *arguments, code=2, says="unknown")
+
+
+@pytest.mark.parametrize("arguments, code, says", [
+    (("init", "--url", "/nowhere/r"), 2, "a new repository needs a key"),
+    (("check",), 2, "no source is configured"),
+    (("status",), 2, "no source is configured"),
+    (("restore", "shop", "--to", "x", "--xid", "one"), 2, 'transaction "one" is no number'),
+    (("export", "shop/latest", "--tablespace", "x"), 3, "no backup is called"),
+    (("key", "remove", "nosuch"), 3, "there is no key nosuch"),
+])
+def test_every_refusal_says_what_to_do(repository, arguments, code, says):
+    assert "hint: " in refused(repository, *arguments, code=code, says=says)
+
+
+def test_an_empty_list_says_how_a_backup_is_made(repository):
+    listed = repository.run("list")
+    assert listed.out == "" and "holdfast backup SOURCE" in listed.err
 
 
 def test_data_that_cannot_be_written_is_not_a_success(repository):

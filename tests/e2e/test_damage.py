@@ -323,6 +323,6 @@ def test_a_backup_with_lost_or_damaged_packs_protects_nothing(scene):
 
 
 def test_a_source_that_nobody_knows_is_not_well(scene):
-    for words in (("verify", "shpo"), ("list", "shpo"), ("repair", "shpo")):
+    for words in (("verify", "shpo"), ("list", "shpo"), ("repair", "shpo"), ("status", "shpo"), ("wal", "status", "shpo")):
         result = scene.program.run(*words, code=3)
         assert "there is no source shpo" in result.err, result
