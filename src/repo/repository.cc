@@ -75,6 +75,14 @@ bool HoldsAny(Storage& storage, std::string_view prefix) {
   return false;
 }
 
+std::vector<std::string> HowToGetConfigBack() {
+  return {
+      "put it back as it was, a file of some 400 bytes: from a copy or a snapshot of that disk, "
+      "or as an earlier version of the object in the bucket",
+      "what the source's copies hold does not need it: --repository NAME",
+      "delete nothing: with it and a key everything is there again"};
+}
+
 // Whoever has lost the one object that says so has a repository all the same, and must not be told
 // to make another.
 [[noreturn]] void ThrowNoConfig(Storage& storage) {
@@ -86,10 +94,7 @@ bool HoldsAny(Storage& storage, std::string_view prefix) {
         fmt::format("the repository in {} has lost its object {}, without which nothing of it can "
                     "be read",
                     place, kConfigObject),
-        {"put it back as it was, a file of some 400 bytes: from a copy or a snapshot of that disk, "
-         "or as an earlier version of the object in the bucket",
-         "what the source's copies hold does not need it: --repository NAME",
-         "delete nothing: with it and a key everything is there again"});
+        HowToGetConfigBack());
   }
   throw Error(ErrorKind::kNotFound, fmt::format("there is no repository in {}", place),
               {HoldsAny(storage, kKeysPrefix)
@@ -97,10 +102,20 @@ bool HoldsAny(Storage& storage, std::string_view prefix) {
                    : "create one with `holdfast init`"});
 }
 
+Config ParseIntactConfig(const base::Bytes& bytes) {
+  try {
+    return ParseConfig(bytes);
+  } catch (Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) throw;
+    for (std::string& hint : HowToGetConfigBack()) error.AddHint(std::move(hint));
+    throw;
+  }
+}
+
 Config LoadConfig(Storage& storage) {
   const std::optional<base::Bytes> bytes = GetSmallObject(storage, kConfigObject);
   if (!bytes) ThrowNoConfig(storage);
-  Config config = ParseConfig(*bytes);
+  Config config = ParseIntactConfig(*bytes);
   CheckFeatures(config.features.read, "read");
   return config;
 }

@@ -107,7 +107,8 @@ def test_a_damaged_repository_is_corrupt(workplace, repository):
     config = workplace.path / "repository" / "config"
     config.chmod(0o600)
     config.write_bytes(b"garbage")
-    refused(repository, "list", code=6, says="config")
+    for command in ("list", "verify", "prune"):
+        assert "hint: put it back as it was" in refused(repository, command, code=6, says="config")
 
 
 @pytest.mark.parametrize("text, says", [
@@ -125,6 +126,11 @@ def test_a_configuration_that_cannot_be_read_is_not_an_absent_one(workplace, hol
     program = holdfast("")
     program.config.chmod(0)
     refused(program, "list", code=2, says="cannot read the configuration")
+
+
+def test_a_key_file_that_is_not_there_is_named_once(workplace, repository):
+    gone = {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": f"{workplace.path}/gone.key"}
+    assert refused(repository, "list", env=gone, code=2, says="cannot use the key file").count("gone.key") == 1
 
 
 def test_errors_are_json_where_data_is(repository):
