@@ -30,6 +30,7 @@ std::string Wrapped(const std::string& text) {
 
 std::string Names(const std::set<CLI::Option*>& options) {
   std::vector<std::string> names;
+  names.reserve(options.size());
   for (const CLI::Option* option : options) names.push_back(option->get_name());
   std::sort(names.begin(), names.end());
   return fmt::format("{}", fmt::join(names, ", "));

@@ -37,8 +37,10 @@ CLI::Option* TakesWord(CLI::Option* option, const std::vector<std::string>& word
       ->type_name(fmt::format("{}", fmt::join(words, "|")));
 }
 
-CLI::Option* TakesNumbered(CLI::Option* option, std::vector<std::pair<std::string, int>> words) {
+CLI::Option* TakesNumbered(CLI::Option* option,
+                           const std::vector<std::pair<std::string, int>>& words) {
   std::vector<std::string> names;
+  names.reserve(words.size());
   for (const auto& word : words) names.push_back(word.first);
   const auto replace = [words, names](std::string& text) -> std::string {
     for (const auto& word : words) {

@@ -20,7 +20,8 @@ CLI::Option* TakesNumber(CLI::Option* option, std::uint64_t least, std::uint64_t
 CLI::Option* TakesWord(CLI::Option* option, const std::vector<std::string>& words);
 
 // One of these words; the option becomes the number beside it.
-CLI::Option* TakesNumbered(CLI::Option* option, std::vector<std::pair<std::string, int>> words);
+CLI::Option* TakesNumbered(CLI::Option* option,
+                           const std::vector<std::pair<std::string, int>>& words);
 
 // One of these words, for an option that holds an enumeration.
 template <typename Enum>
@@ -30,7 +31,7 @@ CLI::Option* TakesChoice(CLI::Option* option,
   words.reserve(choices.size());
   for (const auto& choice : choices)
     words.emplace_back(choice.first, static_cast<int>(choice.second));
-  return TakesNumbered(option, std::move(words));
+  return TakesNumbered(option, words);
 }
 
 }  // namespace holdfast::cli

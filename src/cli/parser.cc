@@ -131,7 +131,7 @@ const CLI::Option* Find(const CLI::App& deepest, const std::string& name) {
 
 // CLI11's text about one option, which begins with its name, in our words.
 std::string Sentence(const CLI::App& deepest, const CLI::ParseError& error) {
-  const std::string text = error.what();
+  std::string text = error.what();
   const std::string kind = error.get_name();
   const std::string name = text.substr(0, text.find_first_of(": "));
   const std::string last = text.substr(text.rfind(' ') + 1);

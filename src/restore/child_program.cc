@@ -72,7 +72,7 @@ void Become(const Descriptors& files, pid_t parent, char* const* words, char* co
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  (void)::signal(SIGPIPE, SIG_DFL);
   if (::dup2(files.input, STDIN_FILENO) < 0 || ::dup2(files.output, STDOUT_FILENO) < 0 ||
       ::dup2(files.errors, STDERR_FILENO) < 0)
     return;

@@ -213,7 +213,7 @@ def test_a_killed_export_leaves_nothing_that_looks_finished(shop):
 
 def test_a_killed_export_takes_the_program_that_encrypts_with_it(shop):
     """Also one that does not end where its input does."""
-    folder = shop.workplace.folder("killed")
+    folder = shop.workplace.folder("fed")
     shop.workplace.folder("stub")
     stub = shop.workplace.write("stub/7z", "#!/bin/bash\n[ $1 = i ] && exit\nread -r passphrase\n"
                                           f"echo $$ > {folder}/pid\nexec sleep 600\n")
