@@ -14,6 +14,7 @@
 #include "backup/copy_stage.h"
 #include "backup/decay.h"
 #include "backup/session_keeper.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/size_text.h"
 #include "catalog/cluster_facts.h"
@@ -231,8 +232,10 @@ class Run {
 
   void Tell(const FoundByWal& found) {
     if (found.changes) {
-      return report_.Note(fmt::format("{} WAL segments say what changed, {} of them had to be read",
-                                      found.from_summaries + found.from_wal, found.from_wal));
+      return report_.Note(fmt::format("{} what changed, {} of them had to be read",
+                                      base::Counted(found.from_summaries + found.from_wal,
+                                                    "WAL segment says", "WAL segments say"),
+                                      found.from_wal));
     }
     const std::string text =
         fmt::format("everything is read and compared, since {}", found.why_not);
@@ -315,8 +318,8 @@ class Run {
   void NoteCaptured(const wal::Captured& captured) {
     std::ranges::copy(captured.warnings, std::back_inserter(warnings_));
     if (captured.by_us.empty()) return;
-    report_.Note(fmt::format("{} WAL segments were read from the server by the backup itself",
-                             captured.by_us.size()));
+    report_.Note(base::Counted(captured.by_us.size(), "WAL segment was", "WAL segments were") +
+                 " read from the server by the backup itself");
   }
 
   repo::SnapshotDraft Draft(const pg::BackupSession& session, const pg::BackupStop& stopped,

@@ -13,6 +13,7 @@
 #include "cli/copy_report.h"
 #include "cli/copy_source.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "storage/open.h"
@@ -35,8 +36,8 @@ std::map<std::string, std::string> Labels(const std::vector<std::string>& words)
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0)
-      throw base::Error(base::ErrorKind::kUsage,
-                        fmt::format("label \"{}\" is not KEY=VALUE", word));
+      throw base::Error(base::ErrorKind::kUsage, fmt::format("label \"{}\" is not KEY=VALUE", word),
+                        {"for example: --label before=migration"});
     labels[word.substr(0, equals)] = word.substr(equals + 1);
   }
   return labels;
@@ -173,8 +174,9 @@ Command BackupCommand() {
             app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")
                 ->type_name("KEY=VALUE")
                 ->allow_extra_args(false);
-            app.add_option("--jobs", options->jobs, "Parallel readers (default: the source's)")
-                ->check(CLI::Range(1, 64))
+            TakesNumber(
+                app.add_option("--jobs", options->jobs, "Parallel readers (default: the source's)"),
+                1, 64)
                 ->default_str("");
             return [options](Session& session) { return BackUp(session, *options); };
           }};

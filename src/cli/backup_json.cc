@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "pg/lsn.h"
 
@@ -85,7 +86,7 @@ std::vector<std::string> BackupRow(Session& session, const repo::Snapshot& snaps
   if (facts.kind == "cluster") stored = base::FormatBytes(catalog::FactsOf(snapshot).bytes_stored);
   std::string notes = ToText(marks, session.config().timezone);
   if (!facts.warnings.empty())
-    notes += fmt::format("{}{} warnings", notes.empty() ? "" : ", ", facts.warnings.size());
+    notes += (notes.empty() ? "" : ", ") + base::Counted(facts.warnings.size(), "warning");
   return {snapshot.id.ToString(), facts.kind,        session.TimeForPeople(facts.finished),
           std::move(source),      std::move(stored), std::move(notes)};
 }

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <sstream>
 
 #include "cli/check_grants.h"
 #include "cli/check_items.h"
@@ -39,9 +40,7 @@ std::vector<const config::Source*> SourcesOf(Session& session, const std::string
   if (!named.empty()) return {&session.config().SourceNamed(named)};
   std::vector<const config::Source*> sources;
   for (const config::Source& source : session.config().sources) sources.push_back(&source);
-  if (sources.empty())
-    throw base::Error(base::ErrorKind::kUsage, "no source is configured",
-                      {"describe one in the configuration: [source.NAME]"});
+  if (sources.empty()) throw NoSource();
   return sources;
 }
 
@@ -65,8 +64,9 @@ void PrintForPeople(Session& session, const SourceItems& checked) {
     session.out() << Printable(fmt::format("  {:<9}  {}: {}", CheckStateName(item.state), item.name,
                                            item.detail))
                   << '\n';
-    if (!item.hint.empty())
-      session.out() << Printable(fmt::format("             hint: {}", item.hint)) << '\n';
+    std::istringstream hints(item.hint);
+    for (std::string hint; std::getline(hints, hint);)
+      session.out() << Printable(fmt::format("             hint: {}", hint)) << '\n';
   }
 }
 
@@ -112,7 +112,8 @@ Command CheckCommand() {
             app.add_flag("--grants", options->grants,
                          "Only print the statements that give a role what it needs");
             app.add_option("--role", options->role,
-                           "Role of these statements (default: the connection's user)");
+                           "Role of these statements (default: the connection's user)")
+                ->type_name("ROLE");
             return [options](Session& session) { return Run(session, *options); };
           }};
 }

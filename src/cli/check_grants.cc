@@ -8,6 +8,7 @@
 #include "cli/source_access.h"
 #include "pg/cluster_reader.h"
 #include "pg/conninfo.h"
+#include "pg/quote.h"
 #include "pg/version.h"
 
 namespace holdfast::cli {
@@ -34,6 +35,8 @@ std::optional<Server> Ask(Session& session, pg::ConnectOptions connect) {
       throw;
     session.reporter().Warn(fmt::format("{}; PostgreSQL {} is assumed, the newest known",
                                         error.message(), pg::MajorVersion::kNewest));
+    for (const std::string& hint : error.hints())
+      session.reporter().Note(fmt::format("hint: {}", hint));
     return std::nullopt;
   }
 }
@@ -45,6 +48,19 @@ std::string ConfiguredUser(const pg::ConnectOptions& connect) {
   throw base::Error(base::ErrorKind::kUsage,
                     "the connection names no user, and the server cannot be asked",
                     {"name the role: --role holdfast"});
+}
+
+// Comments, so that the whole can be piped into psql.
+std::string Preface(const pg::ConnectOptions& connect, const std::string& role) {
+  const auto keywords = pg::ConnectKeywords(connect);
+  const auto database = keywords.find("dbname");
+  const bool named = database != keywords.end() && !database->second.empty();
+  return fmt::format(
+      "-- For a superuser to run in {}.\n"
+      "-- The role comes first, if it is not there: CREATE ROLE {} LOGIN PASSWORD '...';\n",
+      named ? fmt::format("the database {}", pg::QuoteIdentifier(database->second))
+            : "the database of the source's connection",
+      pg::QuoteIdentifier(role));
 }
 
 }  // namespace
@@ -61,7 +77,7 @@ int PrintGrants(Session& session, const std::string& source, const std::string& 
                        {"server_version", server ? nlohmann::json(version) : nlohmann::json()},
                        {"statements", statements}});
   } else {
-    session.out() << statements;
+    session.out() << Preface(connect, name) << statements;
   }
   return ToInt(ExitCode::kDone);
 }

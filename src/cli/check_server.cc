@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <utility>
@@ -204,7 +205,7 @@ class ClusterCheck {
 
 CheckItem FailedWith(std::string name, const base::Error& error, const std::string& otherwise) {
   return {std::move(name), CheckState::kFailed, error.message(),
-          error.hints().empty() ? otherwise : error.hints().front()};
+          error.hints().empty() ? otherwise : fmt::format("{}", fmt::join(error.hints(), "\n"))};
 }
 
 std::vector<CheckItem> CheckCluster(Session& session, const config::Source& source) {

@@ -13,6 +13,7 @@
 #include "cli/copy_report.h"
 #include "cli/copy_source.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 
 namespace holdfast::cli {
@@ -176,7 +177,7 @@ void Declare(CLI::App& app, Options& options) {
                  "Sources, or single backups of them (default: all sources)");
   app.add_option("--from", options.from, "Repository to copy from")->type_name("NAME");
   app.add_option("--to", options.to, "Repository to copy to")->type_name("NAME");
-  app.add_option("--jobs", options.jobs, "Packs to copy at a time")->check(CLI::Range(1, 64));
+  TakesNumber(app.add_option("--jobs", options.jobs, "Packs to copy at a time"), 1, 64);
   app.add_flag("--dry-run", options.dry_run, "Copy nothing, and say what would be");
 }
 

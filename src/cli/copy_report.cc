@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/table.h"
 
@@ -46,21 +47,24 @@ void PrintCopy(Session& session, const CopyRequest& request, const CopyOutcome& 
   for (const repo::BackupId& id : result.copied)
     out << (request.dry_run ? "would copy " : "copied ") << id.ToString() << '\n';
   out << Printable(fmt::format(
-             "{} from {} to {}: {} backups{}, {} WAL files{}; {} backups were "
-             "there",
-             request.source, request.from->name, request.to->name, result.copied.size(),
-             request.dry_run ? " missing" : "", result.log.files + result.log.tails,
+             "{} from {} to {}: {}{}, {}{}; {} there", request.source, request.from->name,
+             request.to->name, base::Counted(result.copied.size(), "backup"),
+             request.dry_run ? " missing" : "",
+             base::Counted(result.log.files + result.log.tails, "WAL file"),
              request.dry_run ? std::string(" missing")
                              : fmt::format(", {} stored", base::FormatBytes(result.bytes_stored)),
-             outcome.there.size()))
+             base::Counted(outcome.there.size(), "backup was", "backups were")))
       << '\n';
   if (!outcome.not_kept.empty())
     session.reporter().Note(
-        fmt::format("{} backups are not copied, as the retention of {} would not keep them",
-                    outcome.not_kept.size(), request.to->name));
+        fmt::format("{} not copied, as the retention of {} would not keep {}",
+                    base::Counted(outcome.not_kept.size(), "backup is", "backups are"),
+                    request.to->name, outcome.not_kept.size() == 1 ? "it" : "them"));
   if (!outcome.forgotten.empty())
-    session.reporter().Note(fmt::format("{} backups are not copied, as they were forgotten in {}",
-                                        outcome.forgotten.size(), request.to->name));
+    session.reporter().Note(
+        fmt::format("{} not copied, as {} forgotten in {}",
+                    base::Counted(outcome.forgotten.size(), "backup is", "backups are"),
+                    outcome.forgotten.size() == 1 ? "it was" : "they were", request.to->name));
 }
 
 void WarnOfFailures(Session& session, const CopyRequest& request,

@@ -12,7 +12,9 @@
 namespace holdfast::cli {
 
 nlohmann::json DamageJson(const upkeep::Damage& damage);
-void PrintDamage(std::ostream& out, const upkeep::Damage& damage);
+// The first of it, and how much more there is: a lost disk hits thousands of objects and files, all
+// of which are in the JSON.
+void PrintDamages(std::ostream& out, const std::vector<upkeep::Damage>& damages);
 
 // What one backup loses by all the damage together.
 struct BackupLoss {

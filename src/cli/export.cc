@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/chosen_backup.h"
 #include "cli/commands.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_places.h"
 #include "cli/table.h"
@@ -40,6 +42,11 @@ restore::ExportFormat FormatOf(const Options& options) {
   if (const auto format = restore::ParseExportFormat(options.format)) return *format;
   if (IsStream(options)) return restore::ExportFormat::kTar;
   if (options.to.empty()) return restore::ExportFormat::kTarZst;
+  if (const auto ending = restore::OtherArchiveEnding(options.to); !ending.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("no export is made as a {} file", ending.substr(1)),
+                {"end --to in .tar, .tar.gz, .tar.zst or .7z",
+                 "--format directory if a directory is to be called so"});
+  }
   return restore::ExportFormatOf(options.to);
 }
 
@@ -116,7 +123,7 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan,
   session.out() << Printable(fmt::format("backup      {}", plan.backup.id.ToString())) << '\n'
                 << Printable(fmt::format("to          {}", to)) << '\n'
                 << fmt::format("format      {}\n", restore::ExportFormatName(exporting.format))
-                << fmt::format("content     {} files, {}\n", plan.files,
+                << fmt::format("content     {}, {}\n", base::Counted(plan.files, "file"),
                                base::FormatBytes(plan.bytes))
                 << fmt::format("start with  PostgreSQL {}\n", plan.facts.server_version / 10000);
   for (const auto& [oid, path] : plan.tablespaces)
@@ -211,8 +218,9 @@ class Export {
       return;
     }
     const std::string sentence =
-        fmt::format("exported {} to {}: {} files, {}", plan.backup.id.ToString(),
-                    exporting.to.empty() ? "standard output" : exporting.to.string(), result.files,
+        fmt::format("exported {} to {}: {}, {}", plan.backup.id.ToString(),
+                    exporting.to.empty() ? "standard output" : exporting.to.string(),
+                    base::Counted(result.files, "file"),
                     exporting.format == restore::ExportFormat::kDirectory
                         ? base::FormatBytes(result.bytes)
                         : fmt::format("{} in {}", base::FormatBytes(result.bytes),
@@ -239,16 +247,16 @@ void Declare(CLI::App& app, Options& options) {
                  "New file, or new or empty directory; - for standard output (default: a file "
                  "here that is called as the backup)")
       ->type_name("PATH|-");
-  app.add_option("--format", options.format,
-                 "directory, tar, tar.gz, tar.zst or 7z (default: as --to ends, else directory; "
-                 "tar for standard output, tar.zst without --to)")
-      ->check(CLI::IsMember(restore::ExportFormatNames()))
+  TakesWord(app.add_option("--format", options.format,
+                           "directory, tar, tar.gz, tar.zst or 7z (default: as --to ends, else "
+                           "directory; tar for standard output, tar.zst without --to)"),
+            restore::ExportFormatNames())
       ->type_name("FORMAT");
   app.add_option("--password-file", options.password_file,
                  "Encrypt a 7z, names too, with the first line of this file; it then holds a tar")
       ->type_name("FILE");
   AddTablespaceOption(app, options.tablespaces);
-  app.add_option("--jobs", options.jobs, "Parallel readers")->check(CLI::Range(1, 64));
+  TakesNumber(app.add_option("--jobs", options.jobs, "Parallel readers"), 1, 64);
   app.add_flag("--dry-run", options.dry_run, "Check everything, write nothing");
 }
 

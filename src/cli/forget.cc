@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/forget_report.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/retention_choice.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
@@ -157,10 +158,9 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--despite-warnings", options.forget.despite_warnings,
                "By policy: although something looks wrong with the newest backups")
       ->needs(policy);
-  app.add_option("--allow-share", options.forget.allowed_share,
-                 "By policy: how many of a hundred backups of a source may go at once")
-      ->check(CLI::Range(0, 100))
-      ->type_name("PERCENT")
+  TakesNumber(app.add_option("--allow-share", options.forget.allowed_share,
+                             "By policy: how many of a hundred backups of a source may go at once"),
+              0, 100, "PERCENT")
       ->needs(policy);
   app.add_flag("--yes", options.yes, "By policy: however many go")->needs(policy);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "cli/table.h"
 
 namespace holdfast::cli {
@@ -77,10 +78,11 @@ void PrintForget(Session& session, const ForgetReport& report, const ForgetResul
       PrintSeries(session, series);
       backups += series.backups.size();
     }
-    session.out() << fmt::format("{} of {} backups ", result.forgotten.size(), backups);
+    session.out() << fmt::format("{} of {} ", result.forgotten.size(),
+                                 base::Counted(backups, "backup"));
   } else {
     for (const repo::BackupId& id : result.forgotten) session.out() << id.ToString() << '\n';
-    session.out() << fmt::format("{} backups ", backups);
+    session.out() << base::Counted(backups, "backup") << ' ';
   }
   session.out() << (report.dry_run ? "would be forgotten\n" : "forgotten\n");
   if (!report.dry_run && !result.forgotten.empty())

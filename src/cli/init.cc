@@ -138,6 +138,15 @@ struct Key {
   bool created = false;
 };
 
+// Known before the place is touched.
+void RequireKey(const config::Repository& wanted) {
+  if (wanted.key_file || wanted.passphrase_file || wanted.passphrase || wanted.passphrase_env)
+    return;
+  throw base::Error(base::ErrorKind::kUsage, "a new repository needs a key, and none is named",
+                    {"--key-file /etc/holdfast/main.key makes one and writes it there",
+                     "or --passphrase-file FILE takes a passphrase"});
+}
+
 Key MakeKey(Session& session, const config::Repository& wanted) {
   if (!wanted.key_file)
     return {UnlockOf(wanted, session.invocation().environment), "passphrase", false};
@@ -192,6 +201,7 @@ void PrintForPeople(Session& session, const config::Repository& wanted, const Ke
 int Init(Session& session, const InitOptions& options) {
   const config::Repository wanted = Wanted(session, options);
   const base::Path file = options.write_config ? ConfigFile(session) : base::Path();
+  RequireKey(wanted);
   const std::string toml = TomlOf(wanted, options);
   // Everything that can be refused is, before anything is made.
   const std::string new_config =
@@ -206,6 +216,12 @@ int Init(Session& session, const InitOptions& options) {
   if (!session.json()) {
     PrintForPeople(session, wanted, key, repository.id(), findings,
                    !options.url.empty() && !options.write_config ? toml : std::string());
+    if (options.write_config)
+      session.out() << Printable(
+                           fmt::format("\nWritten into {}. Next: a [source.NAME] table there, "
+                                       "then `holdfast check`.",
+                                       file.string()))
+                    << '\n';
     return ToInt(WarnOf(session, findings));
   }
   session.PrintJson(
@@ -224,35 +240,44 @@ int Init(Session& session, const InitOptions& options) {
 }  // namespace
 
 Command InitCommand() {
-  return {
-      .path = "init",
-      .purpose = "Create a repository and its key",
-      .example =
-          "holdfast init --url file:///var/lib/holdfast --key-file "
-          "/etc/holdfast/main.key --write-config",
-      .declare = [](CLI::App& app) -> Action {
-        const auto options = std::make_shared<InitOptions>();
-        CLI::Option* url =
-            app.add_option("--url", options->url, "Where to create it (default: as configured)");
-        app.add_option("--name", options->name, "What to call it in the configuration")->needs(url);
-        app.add_option("--endpoint", options->endpoint,
-                       "Server of an s3:// URL: a host, or https://host:port (default: Amazon's)")
-            ->needs(url);
-        app.add_option("--region", options->region, "Its region (default: found out)")->needs(url);
-        app.add_option("--ca-file", options->ca_file,
-                       "Certificates to trust there instead of this machine's")
-            ->needs(url);
-        CLI::Option* key_file = app.add_option(
-            "--key-file", options->key_file,
-            "Key file to create, or to use when it is there (default: as configured)");
-        app.add_option("--passphrase-file", options->passphrase_file,
-                       "File with a passphrase to use instead of a key file")
-            ->excludes(key_file);
-        app.add_flag("--write-config", options->write_config,
-                     "Add the repository to the configuration file")
-            ->needs(url);
-        return [options](Session& session) { return Init(session, *options); };
-      }};
+  return {.path = "init",
+          .purpose = "Create a repository and its key",
+          .example =
+              "holdfast init --url file:///var/lib/holdfast --key-file "
+              "/etc/holdfast/main.key --write-config",
+          .declare = [](CLI::App& app) -> Action {
+            const auto options = std::make_shared<InitOptions>();
+            CLI::Option* url =
+                app.add_option("--url", options->url, "Where to create it (default: as configured)")
+                    ->type_name("URL");
+            app.add_option("--name", options->name, "What to call it in the configuration")
+                ->type_name("NAME")
+                ->needs(url);
+            app.add_option(
+                   "--endpoint", options->endpoint,
+                   "Server of an s3:// URL: a host, or https://host:port (default: Amazon's)")
+                ->type_name("HOST")
+                ->needs(url);
+            app.add_option("--region", options->region, "Its region (default: found out)")
+                ->type_name("REGION")
+                ->needs(url);
+            app.add_option("--ca-file", options->ca_file,
+                           "Certificates to trust there instead of this machine's")
+                ->type_name("FILE")
+                ->needs(url);
+            CLI::Option* key_file = app.add_option(
+                "--key-file", options->key_file,
+                "Key file to create, or to use when it is there (default: as configured)");
+            key_file->type_name("FILE");
+            app.add_option("--passphrase-file", options->passphrase_file,
+                           "File with a passphrase to use instead of a key file")
+                ->type_name("FILE")
+                ->excludes(key_file);
+            app.add_flag("--write-config", options->write_config,
+                         "Add the repository to the configuration file")
+                ->needs(url);
+            return [options](Session& session) { return Init(session, *options); };
+          }};
 }
 
 }  // namespace holdfast::cli

@@ -107,10 +107,12 @@ Command KeyAddCommand() {
             const auto options = std::make_shared<AddOptions>();
             CLI::Option* key_file = app.add_option(
                 "--key-file", options->key_file, "Key file to create, or to use when it is there");
+            key_file->type_name("FILE");
             app.add_option("--passphrase-file", options->passphrase_file,
                            "File that holds the passphrase")
+                ->type_name("FILE")
                 ->excludes(key_file);
-            app.add_option("--label", options->label, "What to remember it by");
+            app.add_option("--label", options->label, "What to remember it by")->type_name("LABEL");
             app.add_flag("--add-only", options->add_only,
                          "For a host that makes backups and must not read them");
             return [options](Session& session) { return AddKey(session, *options); };

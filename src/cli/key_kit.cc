@@ -11,6 +11,7 @@
 #include "catalog/cluster_facts.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/parser.h"
 #include "cli/recovery_kit.h"
 #include "cli/session.h"
@@ -159,8 +160,9 @@ Command KeyKitCommand() {
                        "File to write, which must not exist; - is standard output (default: "
                        "holdfast-recovery-kit-REPOSITORY.txt here)")
             ->type_name("FILE");
-        app.add_option("--language", options->language, "en or ja (default: as the locale says)")
-            ->check(CLI::IsMember({"en", "ja"}));
+        TakesWord(app.add_option("--language", options->language,
+                                 "Language of the sheet (default: as the locale says)"),
+                  {"en", "ja"});
         return [options](Session& session) { return MakeKit(session, *options); };
       }};
 }

@@ -7,6 +7,7 @@
 #include "cli/backup_json.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
@@ -39,8 +40,10 @@ class Listing {
     }
     if (session_.json()) {
       session_.PrintJson(list_);
-    } else {
+    } else if (!table_.empty()) {
       table_.Print(session_.out());
+    } else if (!damaged_) {
+      session_.reporter().Note("there is no backup here; `holdfast backup SOURCE` makes one");
     }
     return ToInt(damaged_ ? ExitCode::kCorrupt : ExitCode::kDone);
   }
@@ -121,8 +124,8 @@ Command ListCommand() {
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<ListOptions>();
             app.add_option("SOURCE", options->source, "Source (default: all)");
-            app.add_option("--kind", options->kind, "Only this kind")
-                ->check(CLI::IsMember({"cluster", "dump", "volume"}));
+            TakesWord(app.add_option("--kind", options->kind, "Only this kind"),
+                      {"cluster", "dump", "volume"});
             app.add_flag("--forgotten", options->forgotten,
                          "Also those that were forgotten or withdrawn and are not deleted yet");
             return [options](Session& session) { return List(session, *options); };

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/help_formatter.h"
 #include "config/schema.h"
 
 namespace holdfast::cli {
@@ -46,11 +47,12 @@ CLI::App& Child(CLI::App& parent, const std::string& name, const std::string& pu
   CLI::App* child = parent.add_subcommand(name, purpose);
   child->fallthrough();
   child->set_help_flag("--help,-h", "Print this help");
+  child->group("Commands");
   return *child;
 }
 
 std::string Footer(const Command& command) {
-  return fmt::format("\nExample:\n  {}\n\n{}\n\n{}", command.example, command.exit_codes,
+  return fmt::format("Example:\n  {}\n\n{}\n\n{}", command.example, command.exit_codes,
                      kGlobalHint);
 }
 
@@ -63,7 +65,7 @@ void AddCommand(CLI::App& app, const Command& command, Action& chosen) {
     const std::string group = path.substr(0, space);
     parent = &Child(app, group, std::string(GroupPurpose(group)));
     parent->require_subcommand(1);
-    parent->footer(fmt::format("\n{}\n\n{}", ExitCodesHelp(), kGlobalHint));
+    parent->footer(fmt::format("{}\n\n{}", ExitCodesHelp(), kGlobalHint));
     name = path.substr(space + 1);
   }
   CLI::App& child = Child(*parent, name, std::string(command.purpose));
@@ -120,14 +122,33 @@ base::Error UnknownWord(const CLI::App& deepest, const std::string& word) {
   return error;
 }
 
-// CLI11's sentences begin with a capital; ours do not.
-std::string Sentence(std::string text) {
-  if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) != 0 &&
-      std::islower(static_cast<unsigned char>(text[1])) != 0)
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  while (text.ends_with('.') || text.ends_with(' ')) text.pop_back();
-  return text;
+const CLI::Option* Find(const CLI::App& deepest, const std::string& name) {
+  for (const CLI::App* app = &deepest; app != nullptr; app = app->get_parent()) {
+    if (const CLI::Option* option = app->get_option_no_throw(name)) return option;
+  }
+  return nullptr;
+}
+
+// CLI11's text about one option, which begins with its name, in our words.
+std::string Sentence(const CLI::App& deepest, const CLI::ParseError& error) {
+  std::string text = error.what();
+  const std::string kind = error.get_name();
+  const std::string name = text.substr(0, text.find_first_of(": "));
+  const std::string last = text.substr(text.rfind(' ') + 1);
+  if (kind == "RequiresError") return fmt::format("{} goes with {} alone", name, last);
+  if (kind == "ExcludesError") return fmt::format("{} and {} do not go together", name, last);
+  if (kind == "ConversionError") {
+    constexpr std::string_view kBefore = "Could not convert: ";
+    if (!text.starts_with(kBefore)) return text;
+    const std::string flag = text.substr(kBefore.size(), text.find(" = ") - kBefore.size());
+    return fmt::format("{} takes no value", flag);
+  }
+  if (kind != "ArgumentMismatch") return text;
+  if (text.find("At Most") != std::string::npos) return fmt::format("{} is given twice", name);
+  const CLI::Option* option = Find(deepest, name);
+  if (option == nullptr || option->get_type_name().empty())
+    return fmt::format("{} needs a value", name);
+  return fmt::format("{0} needs a value: {0} {1}", name, option->get_type_name());
 }
 
 // A word before the command was meant to be the command: `holdfast cnofig show` has not got to
@@ -148,12 +169,25 @@ base::Error UsageError(const CLI::App& app, const CLI::ParseError& error,
   const std::vector<std::string> unknown = app.remaining(true);
   if (!unknown.empty())
     return UnknownWord(PlaceOf(unknown.front(), app, arguments), unknown.front());
-  if (!CommandNames(deepest).empty()) {
+  if (error.get_name() == "RequiredError" && !CommandNames(deepest).empty()) {
     return base::Error(base::ErrorKind::kUsage, fmt::format("`{}` needs a command", Words(deepest)),
                        {fmt::format("see `{} --help`", Words(deepest))});
   }
-  return base::Error(base::ErrorKind::kUsage, Sentence(error.what()),
+  return base::Error(base::ErrorKind::kUsage, Sentence(deepest, error),
                      {fmt::format("see `{} --help`", Words(deepest))});
+}
+
+// A variable of the shell that is not set is no reason to fall back to a default, least of all to
+// the current directory.
+void RefuseEmptyValues(const CLI::App& deepest) {
+  for (const CLI::App* app = &deepest; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      const std::vector<std::string>& values = option->results();
+      if (std::find(values.begin(), values.end(), "") == values.end()) continue;
+      throw base::Error(base::ErrorKind::kUsage, fmt::format("{} is empty", option->get_name()),
+                        {"give it a value, or leave it out; is a variable of the shell not set?"});
+    }
+  }
 }
 
 }  // namespace
@@ -165,16 +199,18 @@ Parsed ParseArguments(const std::vector<Command>& commands,
   CLI::App app("Keeps databases and volumes recoverable to any second, and proves it", "holdfast");
   Parsed parsed;
   app.option_defaults()->always_capture_default();
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("--help,-h", "Print this help");
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobalOptions(app, parsed.options);
-  app.footer(fmt::format("\nExample:\n  holdfast backup shop\n\n{}", ExitCodesHelp()));
+  app.footer(fmt::format("Example:\n  holdfast backup shop\n\n{}", ExitCodesHelp()));
   for (const Command& command : commands) AddCommand(app, command, parsed.action);
 
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
     app.parse(reversed);
+    RefuseEmptyValues(Deepest(app));
   } catch (const CLI::CallForHelp&) {
     if (const auto unknown = app.remaining(true); !unknown.empty())
       throw UnknownWord(PlaceOf(unknown.front(), app, arguments), unknown.front());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
 
@@ -65,8 +66,9 @@ class Judge {
     const NewestBackup& newest = *facts_.newest;
     if (newest.bad_pages > 0)
       Attention(
-          fmt::format("the newest backup, {}, holds {} pages with wrong checksums", newest.id,
-                      newest.bad_pages),
+          fmt::format("the newest backup, {}, holds {}", newest.id,
+                      base::Counted(newest.bad_pages, "page with a wrong checksum",
+                                    "pages with wrong checksums")),
           fmt::format("the server's disk gave them so; see which: holdfast show {}", newest.id));
     for (const std::string& warning : newest.warnings)
       Attention(fmt::format("the newest backup, {}, warned: {}", newest.id, warning),

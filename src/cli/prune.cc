@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/open_repository.h"
 #include "cli/open_storage.h"
+#include "cli/option_values.h"
 #include "cli/prune_report.h"
 #include "cli/retention_choice.h"
 #include "cli/session.h"
@@ -45,10 +46,9 @@ int Prune(Session& session, const Options& options) {
 
 void Declare(CLI::App& app, Options& options) {
   app.add_flag("--dry-run", options.prune.dry_run, "Delete nothing, and say what would be");
-  app.add_option("--allow-share", options.prune.allowed_share,
-                 "How many of a hundred bytes may be on their way out at once")
-      ->check(CLI::Range(0, 100))
-      ->type_name("PERCENT");
+  TakesNumber(app.add_option("--allow-share", options.prune.allowed_share,
+                             "How many of a hundred bytes may be on their way out at once"),
+              0, 100, "PERCENT");
   app.add_flag("--yes", options.yes, "However much goes");
   app.add_flag("--despite-damage", options.prune.despite_damage,
                "Although a backup that is kept lacks a pack");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/table.h"
 
@@ -95,8 +96,9 @@ void PrintPrune(Session& session, const PruneReport& report, const PruneResult& 
   PrintTable(session.out(), result);
   PrintBackups(session.out(), result);
   if (result.packs_spared > 0)
-    session.out() << fmt::format("{} packs were condemned and are needed again: they stay\n",
-                                 result.packs_spared);
+    session.out() << base::Counted(result.packs_spared,
+                                   "pack was condemned and is needed again: it stays\n",
+                                   "packs were condemned and are needed again: they stay\n");
   session.out() << (result.next_due ? fmt::format("the next deletion is due at {}\n",
                                                   session.TimeForPeople(*result.next_due))
                                     : std::string("no deletion is due\n"));

@@ -8,11 +8,13 @@
 #include <optional>
 #include <set>
 
+#include "base/counted.h"
 #include "catalog/cluster_facts.h"
 #include "cli/bring_back.h"
 #include "cli/commands.h"
 #include "cli/damage_report.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
@@ -368,13 +370,14 @@ void PrintBrought(std::ostream& out, const Repaired& repaired, const Options& op
         out << fmt::format("{}made whole from {}: {}\n", would, place.from, id.ToString());
       const std::uint64_t files = place.wal_files + place.wal_healed.size();
       if (files > 0)
-        out << fmt::format("{}brought back from {}: {} WAL files of {}\n", would, place.from, files,
-                           source);
+        out << fmt::format("{}brought back from {}: {} of {}\n", would, place.from,
+                           base::Counted(files, "WAL file"), source);
       if (place.only_there.empty()) continue;
       out << fmt::format(
-          "{} has {} backups of {} that are not here, the oldest {}: if they were lost and not let "
+          "{} has {} of {} that {} not here, the oldest {}: if they were lost and not let "
           "go, holdfast copy --from {} --to HERE BACKUP\n",
-          place.from, place.only_there.size(), source, place.only_there.front().ToString(),
+          place.from, base::Counted(place.only_there.size(), "backup"), source,
+          place.only_there.size() == 1 ? "is" : "are", place.only_there.front().ToString(),
           place.from);
     }
   }
@@ -397,7 +400,7 @@ void PrintNext(std::ostream& out, const Repaired& repaired) {
 }
 
 void Print(std::ostream& out, const Repaired& repaired, const Options& options) {
-  for (const upkeep::Damage& damage : repaired.found.damages) PrintDamage(out, damage);
+  PrintDamages(out, repaired.found.damages);
   PrintBrought(out, repaired, options);
   const std::vector<BackupLoss> left = LossesOf(repaired.left.damages);
   for (const BackupLoss& loss : left)
@@ -410,10 +413,13 @@ void Print(std::ostream& out, const Repaired& repaired, const Options& options) 
         gap.source, pg::FormatLsn(gap.gap.start), pg::FormatLsn(gap.gap.end),
         gap.gap.ToString(gap.segment_size));
   if (repaired.found.marked > 0)
-    out << fmt::format("{} packs are marked: no backup builds on them\n", repaired.found.marked);
+    out << base::Counted(repaired.found.marked, "pack is marked: no backup builds on it",
+                         "packs are marked: no backup builds on them")
+        << '\n';
   PrintNext(out, repaired);
   out << fmt::format(
-      "{} backups, {} of them lose something{}\n", repaired.found.backups, left.size(),
+      "{}, {} of them {} something{}\n", base::Counted(repaired.found.backups, "backup"),
+      left.size(), left.size() == 1 ? "loses" : "lose",
       repaired.left.damages.empty() && repaired.flaws.empty() ? ": all is whole" : "");
 }
 
@@ -437,16 +443,16 @@ int Repair(Session& session, const Options& options) {
 }
 
 void Declare(CLI::App& app, Options& options) {
-  const std::map<std::string, upkeep::VerifyLevel> levels = {
+  const std::vector<std::pair<std::string, upkeep::VerifyLevel>> levels = {
       {"list", upkeep::VerifyLevel::kList},
       {"metadata", upkeep::VerifyLevel::kMetadata},
       {"packs", upkeep::VerifyLevel::kPacks},
       {"data", upkeep::VerifyLevel::kData}};
   app.add_option("SOURCE", options.source, "Source (default: all)");
-  app.add_option("--level", options.level,
-                 "How to look: list: what is missing, and packs that were found damaged before; "
-                 "metadata, packs, data: as verify does")
-      ->transform(CLI::CheckedTransformer(levels))
+  TakesChoice(app.add_option("--level", options.level,
+                             "list: what is missing, and packs that were found damaged before; "
+                             "metadata, packs, data: as verify does"),
+              levels)
       ->default_str("list");
   app.add_flag("--dry-run", options.dry_run, "Write nothing, and say what would be done");
 }

@@ -10,10 +10,12 @@
 #include <map>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/source_places.h"
@@ -48,7 +50,8 @@ Number ParseNumber(std::string_view what, std::string_view text) {
   Number number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number == 0)
-    throw base::Error(base::ErrorKind::kUsage, fmt::format("{} \"{}\" is no number", what, text));
+    throw base::Error(base::ErrorKind::kUsage, fmt::format("{} \"{}\" is no number", what, text),
+                      {"it is a whole number from 1, as PostgreSQL shows it"});
   return number;
 }
 
@@ -144,7 +147,8 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
   std::ostream& out = session.out();
   out << Printable(fmt::format("backup      {}", plan.backup.id.ToString())) << '\n'
       << Printable(fmt::format("to          {}", plan.to.string())) << '\n'
-      << fmt::format("write       {} files, {}\n", plan.files, base::FormatBytes(plan.bytes))
+      << fmt::format("write       {}, {}\n", base::Counted(plan.files, "file"),
+                     base::FormatBytes(plan.bytes))
       << fmt::format("timeline    {}\n", plan.target_timeline.value());
   out << fmt::format("WAL up to   {}\n", pg::FormatLsn(plan.wal_end));
   if (plan.last_commit)
@@ -179,9 +183,9 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
     session.PrintJson(object);
   } else {
     session.out() << Printable(fmt::format(
-                         "restored {} to {}: {} files, {}; start PostgreSQL there to recover",
-                         plan.backup.id.ToString(), plan.to.string(), result.files,
-                         WrittenText(plan, result)))
+                         "restored {} to {}: {}, {}; start PostgreSQL there to recover",
+                         plan.backup.id.ToString(), plan.to.string(),
+                         base::Counted(result.files, "file"), WrittenText(plan, result)))
                   << '\n';
   }
   const bool warned = !result.warnings.empty() || !plan.warnings.empty();
@@ -294,6 +298,7 @@ int RestoreFrom(Session& session, const Options& options, const Place& place) {
   TellOfEnvironment(session, plan);
   for (const std::string& warning : plan.warnings) session.reporter().Warn(warning);
   // These were said when they were found.
+  plan.warnings.insert(plan.warnings.begin(), plan.told.begin(), plan.told.end());
   plan.warnings.insert(plan.warnings.begin(), place.passed_over.begin(), place.passed_over.end());
   if (!options.dry_run) return Execute(session, repository, place, plan, restoring);
   if (session.json()) {
@@ -323,14 +328,14 @@ void AddTargetOptions(CLI::App& app, Options& options) {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     for (std::size_t j = i + 1; j < targets.size(); ++j) targets[i]->excludes(targets[j]);
   }
-  app.add_option("--timeline", options.timeline, "Timeline to follow: a number, or latest");
+  app.add_option("--timeline", options.timeline, "Timeline to follow: a number, or latest")
+      ->type_name("TIMELINE");
   app.add_flag("--exclusive", options.exclusive, "Stop just before the target");
-  const std::map<std::string, restore::TargetAction> actions = {
+  const std::vector<std::pair<std::string, restore::TargetAction>> actions = {
       {"pause", restore::TargetAction::kPause},
       {"promote", restore::TargetAction::kPromote},
       {"shutdown", restore::TargetAction::kShutdown}};
-  app.add_option("--action", options.action, "What to do at the target: pause, promote, shutdown")
-      ->transform(CLI::CheckedTransformer(actions))
+  TakesChoice(app.add_option("--action", options.action, "What to do at the target"), actions)
       ->default_str("promote");
 }
 
@@ -352,8 +357,7 @@ Command RestoreCommand() {
                        "Backup to start from (default: the best one for the target)")
             ->type_name("ID");
         AddTablespaceOption(app, options->tablespaces);
-        app.add_option("--jobs", options->jobs, "Parallel writers")
-            ->check(CLI::Range(1, 64))
+        TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
             ->default_str("2");
         app.add_flag("--in-place", options->in_place,
                      "DIR is the stopped cluster itself: fetch and write only what differs");

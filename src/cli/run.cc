@@ -60,6 +60,11 @@ int Run(const Invocation& invocation) {
   } catch (...) {
     error = base::ToError(std::current_exception());
   }
+  if (error.kind() == base::ErrorKind::kCorrupt && error.hints().empty()) {
+    error.AddHint(
+        "`holdfast verify` names all that is damaged, `holdfast repair` brings back what copies "
+        "have");
+  }
   PrintError(invocation, error);
   return FailureCode(invocation.arguments, ExitCodeOf(error.kind()));
 }

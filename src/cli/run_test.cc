@@ -65,6 +65,22 @@ TEST(Run, EveryHelpGivesPurposeExampleAndExitCodes) {
   }
 }
 
+TEST(Run, HelpShowsNothingOfHowOptionsAreParsed) {
+  for (const Command& command : Commands()) {
+    if (command.hidden) continue;
+    std::vector<std::string> arguments = Words(command.path);
+    arguments.emplace_back("--help");
+    const std::string help = RunWith(arguments).out;
+    for (const char* noise : {"UINT", "ENUM", "TEXT", "->", "=[]", ":{", "REQUIRED",
+                              "Needs:", "Excludes:", "SUBCOMMAND", " in ["})
+      EXPECT_THAT(help, testing::Not(HasSubstr(noise))) << command.path;
+  }
+  EXPECT_THAT(RunWith({"backup", "--help"}).out, HasSubstr("--label KEY=VALUE ..."));
+  EXPECT_THAT(RunWith({"restore", "--help"}).out,
+              AllOf(HasSubstr("--action pause|promote|shutdown"), HasSubstr("(default: promote)"),
+                    HasSubstr("directory (required)")));
+}
+
 TEST(Run, TheHelpOfTheWholeListsEveryCommand) {
   const Outcome outcome = RunWith({"--help"});
   for (const Command& command : Commands()) {
@@ -101,16 +117,50 @@ TEST_P(RunRefuses, WithOneSentenceAHintAndCodeTwo) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, RunRefuses,
-    testing::Values(UsageCase{"", "needs a command", "holdfast --help"},
-                    UsageCase{"cnofig show", "unknown command \"cnofig\"", "did you mean config?"},
-                    UsageCase{"config shwo", "unknown command \"shwo\"", "did you mean show?"},
-                    UsageCase{"config", "`holdfast config` needs a command", "config --help"},
-                    UsageCase{"config show --josn", "unknown option --josn",
-                              "did you mean --json?"},
-                    UsageCase{"config show extra", "unexpected argument \"extra\"", "--help"},
-                    UsageCase{"config show --config", "--config", "--help"},
-                    UsageCase{"--config /nonexistent/x.toml config show", "does not exist",
-                              "named by --config"}));
+    testing::Values(
+        UsageCase{"", "needs a command", "holdfast --help"},
+        UsageCase{"cnofig show", "unknown command \"cnofig\"", "did you mean config?"},
+        UsageCase{"config shwo", "unknown command \"shwo\"", "did you mean show?"},
+        UsageCase{"config", "`holdfast config` needs a command", "config --help"},
+        UsageCase{"config show --josn", "unknown option --josn", "did you mean --json?"},
+        UsageCase{"config show extra", "unexpected argument \"extra\"", "--help"},
+        UsageCase{"config show --config", "--config needs a value: --config FILE", "--help"},
+        UsageCase{"--limit-upload", "--limit-upload needs a value", "--help"},
+        UsageCase{"export", "BACKUP is required", "export --help"},
+        UsageCase{"export a --jobs 65", "--jobs: \"65\" is not a whole number from 1 to 64",
+                  "--help"},
+        UsageCase{"export a --jobs x", "\"x\" is not a whole number", "--help"},
+        UsageCase{"verify --level foo", "--level: \"foo\" is none of list, metadata, packs, data",
+                  "--help"},
+        UsageCase{"verify --level 0", "\"0\" is none of", "--help"},
+        UsageCase{"verify --level", "--level needs a value: --level list|metadata|packs|data",
+                  "--help"},
+        UsageCase{"export a --format zip", "\"zip\" is none of directory, tar, ", "--help"},
+        UsageCase{"restore a --to b --at c --lsn d", "--at and --lsn do not go together", "--help"},
+        UsageCase{"init --name a", "--name goes with --url alone", "--help"},
+        UsageCase{"list --json=maybe", "--json takes no value", "--help"},
+        UsageCase{"restore a --to b --to c", "--to is given twice", "--help"},
+        UsageCase{"--config /nonexistent/x.toml config show", "does not exist",
+                  "named by --config"}));
+
+TEST(Run, RefusesAnEmptyValue) {
+  for (const std::vector<std::string>& arguments : {
+           std::vector<std::string>{"export", "shop/latest", "--to", ""},
+           {"restore", "shop", "--to", ""},
+           {"--config", "", "list"},
+           {"list", ""},
+       }) {
+    const Outcome outcome = RunWith(arguments);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(" is empty\n"), HasSubstr("hint: give it a value")));
+  }
+}
+
+TEST(Run, RefusesAnExportAsAnArchiveThatIsNotMade) {
+  const Outcome outcome = RunWith({"export", "shop/latest", "--to", "shop.tar.xz"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("tar.xz"), HasSubstr(".tar.zst or .7z")));
+}
 
 TEST(Run, TakesGlobalOptionsBeforeAndAfterTheCommand) {
   const config::Environment utc = {{"TZ", "UTC"}};
@@ -180,6 +230,27 @@ TEST(ConfigCheck, NamesEverythingThatIsWrong) {
                                               {"HOLDFAST_TIMEZONE", "Mars"}});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("problems").size(), 3U);
+}
+
+TEST(ConfigCheck, RefusesPlacesThatNothingCanBeKeptIn) {
+  for (const char* url : {"ftp://host/x", "file:relative", "file://relative/x", "relative", "s3://",
+                          "file:///a%20b"}) {
+    const Outcome outcome = RunWith({"config", "check"}, {{"HOLDFAST_REPOSITORY_MAIN_URL", url}});
+    EXPECT_EQ(outcome.code, 2) << url;
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("repository.main.url: "), HasSubstr("hint: write ")))
+        << url;
+  }
+  const Outcome source =
+      RunWith({"config", "check"}, {{"HOLDFAST_SOURCE_SHOP_CONNECTION", "host=db password=a b"}});
+  EXPECT_EQ(source.code, 2);
+  EXPECT_THAT(source.out, HasSubstr("source.shop.connection: the conninfo cannot be read"));
+}
+
+TEST(ConfigCheck, SaysWhichSourcesNothingBacksUpYet) {
+  const Outcome outcome = RunWith({"config", "check"}, {{"HOLDFAST_REPOSITORY_MAIN_URL", "/backup"},
+                                                        {"HOLDFAST_SOURCE_SHOP_TYPE", "mysql"}});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("warning: source shop: only sources of the type postgres"));
 }
 
 }  // namespace

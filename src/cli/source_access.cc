@@ -58,6 +58,13 @@ const config::Repository& RepositoryForSource(Session& session, std::string_view
   return ChooseRepository(session, nullptr);
 }
 
+base::Error NoSource() {
+  return {base::ErrorKind::kUsage,
+          "no source is configured",
+          {"describe one in holdfast.toml, for example: [source.shop] with connection = "
+           "\"host=localhost user=holdfast dbname=postgres\""}};
+}
+
 void RequireKnownSource(Session& session, const repo::Repository& repository,
                         const std::string& source) {
   if (source.empty()) return;

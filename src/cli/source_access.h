@@ -25,6 +25,9 @@ codec::CompressionOptions CompressionOf(const config::Repository& repository);
 // knows.
 std::vector<std::string> SourcesToShow(Session& session, const repo::Repository& repository,
                                        const std::string& named);
+// Where one is needed and the configuration has none.
+base::Error NoSource();
+
 // Error(kNotFound) for a name, if one is given, that neither the configuration nor the repository
 // knows: where nothing is found nothing would be wrong.
 void RequireKnownSource(Session& session, const repo::Repository& repository,

@@ -41,6 +41,13 @@ std::vector<restore::OtherPlace> OthersThan(Session& session, const std::string&
 
 namespace {
 
+// A wrong key or setting of one place: base::MayLieElsewhere, and a usage error when it does not.
+class ClosedPlace : public Error {
+ public:
+  explicit ClosedPlace(const Error& why) : Error(ErrorKind::kDenied, why.message(), why.hints()) {}
+  Error AsUsage() const { return {ErrorKind::kUsage, message(), hints()}; }
+};
+
 // `first` in front of the others, then `again`, then what is left.
 void PutInFront(const std::vector<const config::Repository*>& first,
                 const config::Repository* again, std::deque<const config::Repository*>& places) {
@@ -89,6 +96,8 @@ int AtFirstGoodPlace(Session& session, const PlaceSearch& search,
     } catch (const BetterElsewhere& better) {
       pass_over(better);
       PutInFront(better.places(), place.repository, to_try);
+    } catch (const ClosedPlace& closed) {
+      pass_over(closed.AsUsage());
     } catch (const Error& error) {
       if (!base::MayLieElsewhere(error) || !search.may_begin_again()) throw;
       pass_over(error);
@@ -102,7 +111,7 @@ repo::Repository OpenPlace(Session& session, const config::Repository& place) {
     return OpenRepository(session, place);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kUsage) throw;
-    throw Error(ErrorKind::kDenied, error.message(), error.hints());
+    throw ClosedPlace(error);
   }
 }
 

@@ -27,9 +27,15 @@ struct Options {
 // Those configured, and those that the default repository knows, where it can be asked: a
 // configured source shows itself why it cannot.
 std::vector<std::string> SourcesOf(Session& session, const std::string& named) {
-  if (!named.empty()) return {named};
   std::set<std::string> names;
   for (const config::Source& source : session.config().sources) names.insert(source.name);
+  if (!named.empty()) {
+    if (!names.contains(named)) {
+      RequireKnownSource(session, OpenRepository(session, RepositoryForSource(session, named)),
+                         named);
+    }
+    return {named};
+  }
   try {
     const repo::Repository repository = OpenRepository(session, ChooseRepository(session, nullptr));
     for (std::string& name : repo::ListSources(repository)) names.insert(std::move(name));
@@ -241,9 +247,7 @@ int Status(Session& session, const Options& options) {
   std::vector<SourceStatus> all;
   for (const std::string& source : SourcesOf(session, options.source))
     all.push_back(StatusOf(session, source));
-  if (all.empty())
-    throw base::Error(base::ErrorKind::kUsage, "no source is configured",
-                      {"describe one in the configuration: [source.NAME]"});
+  if (all.empty()) throw NoSource();
   const Protection worst = WorstOf(all);
   if (session.json()) {
     nlohmann::json sources = nlohmann::json::array();
@@ -287,7 +291,7 @@ Command StatusCommand() {
           },
           .exit_codes =
               "Exit codes: 0 everything is protected; 1 something needs attention; 2 "
-              "usage or\n  configuration; 7 interrupted; 70 internal error; with "
+              "usage or\n  configuration; 3 no such source; 7 interrupted; 70 internal error; with "
               "--check those of Nagios"};
 }
 

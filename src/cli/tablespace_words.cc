@@ -22,7 +22,9 @@ std::map<std::string, base::Path> TablespacesIn(const std::vector<std::string>& 
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
       throw base::Error(base::ErrorKind::kUsage,
-                        fmt::format("tablespace \"{}\" is not OLD=NEW", word));
+                        fmt::format("tablespace \"{}\" is not OLD=NEW", word),
+                        {"for example: --tablespace /srv/fast=/srv/restored/fast; `holdfast show "
+                         "BACKUP` lists them"});
     tablespaces[word.substr(0, equals)] = here / word.substr(equals + 1);
   }
   return tablespaces;

@@ -143,7 +143,8 @@ void TerminalReporter::Finish() {
   if (!in_phase_) return;
   in_phase_ = false;
   Erase();
-  if (!options_.progress) return;
+  const bool nothing_to_do = done_ == 0 && total_ == 0;
+  if (!options_.progress || nothing_to_do) return;
   const auto elapsed = clock_.Steady() - began_;
   Line(fmt::format("{}: {} in {}", phase_, base::FormatBytes(done_),
                    base::FormatDuration(std::chrono::duration_cast<base::Duration>(elapsed))));

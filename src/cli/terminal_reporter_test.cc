@@ -86,6 +86,15 @@ TEST(TerminalReporter, WritesALineEveryTenSecondsIntoALog) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\r'), 0);
 }
 
+TEST(TerminalReporter, SaysNothingOfAPhaseWithNothingToDo) {
+  base::ManualClock clock;
+  std::ostringstream err;
+  TerminalReporter reporter(err, clock, OnTerminal());
+  reporter.BeginPhase("copying WAL", 0);
+  reporter.EndPhase();
+  EXPECT_EQ(err.str(), "");
+}
+
 TEST(TerminalReporter, QuietLeavesWarningsOnly) {
   base::ManualClock clock;
   std::ostringstream err;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/counted.h"
+
 namespace holdfast::cli {
 
 ThreeTwoOne CountCopies(const std::vector<HeldPlace>& places) {
@@ -19,7 +21,8 @@ ThreeTwoOne CountCopies(const std::vector<HeldPlace>& places) {
 std::string ToText(const ThreeTwoOne& count) {
   if (count.holds()) return "3-2-1 holds";
   std::vector<std::string> lacks;
-  if (count.copies < 3) lacks.push_back(fmt::format("{} copies instead of 3", count.copies));
+  if (count.copies < 3)
+    lacks.push_back(base::Counted(count.copies, "copy", "copies") + " instead of 3");
   if (count.media < 2) lacks.push_back(fmt::format("{} medium instead of 2", count.media));
   if (!count.elsewhere) lacks.emplace_back("none is known to be elsewhere");
   return fmt::format("3-2-1 does not hold: {}", fmt::join(lacks, ", "));

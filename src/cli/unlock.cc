@@ -39,9 +39,9 @@ auto AsUsage(std::string_view what, Read read) {
 
 repo::KeyFile ReadKeyFile(const base::Path& path) {
   return AsUsage("cannot use the key file", [&] {
-    return base::WithContext(
-        [&] { return path.string(); },
-        [&] { return repo::KeyFile::Parse(base::AsText(base::ReadFile(path))); });
+    const base::Bytes text = base::ReadFile(path);  // a failure names the path
+    return base::WithContext([&] { return path.string(); },
+                             [&] { return repo::KeyFile::Parse(base::AsText(text)); });
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/open_storage.h"
 #include "cli/prune_report.h"
@@ -126,8 +127,9 @@ void PrintTotals(std::ostream& out, const UsageReport& report) {
   const Usage& usage = report.usage;
   const Amount other{.objects = usage.all.objects - usage.packs.objects - usage.log.objects,
                      .bytes = usage.all.bytes - usage.packs.bytes - usage.log.bytes};
-  out << Printable(fmt::format("{}: {} in {} objects", Describe(report.repository),
-                               base::FormatBytes(usage.all.bytes), usage.all.objects))
+  out << Printable(fmt::format("{}: {} in {}", Describe(report.repository),
+                               base::FormatBytes(usage.all.bytes),
+                               base::Counted(usage.all.objects, "object")))
       << '\n';
   out << fmt::format("  packs          {}\n", AmountText(usage.packs));
   if (usage.unneeded && usage.unneeded->objects > 0)
@@ -143,7 +145,7 @@ void PrintTotals(std::ostream& out, const UsageReport& report) {
 std::string NotesOf(const BackupUsage& backup) {
   std::string notes = backup.forgotten ? "forgotten" : "";
   if (backup.missing_packs > 0)
-    notes += fmt::format("{}{} packs missing", notes.empty() ? "" : ", ", backup.missing_packs);
+    notes += (notes.empty() ? "" : ", ") + base::Counted(backup.missing_packs, "pack") + " missing";
   return notes;
 }
 
@@ -151,7 +153,8 @@ void PrintRequests(std::ostream& out, const UsageReport& report, const std::stri
   if (!report.requests) return;
   const auto found = report.requests->find(source);
   if (found == report.requests->end()) return;
-  out << fmt::format("  requests of {} backups in 30 days: {}\n", found->second.backups,
+  out << fmt::format("  requests of {} in 30 days: {}\n",
+                     base::Counted(found->second.backups, "backup"),
                      RequestsText(found->second.sum));
 }
 

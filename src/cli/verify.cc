@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/size_text.h"
 #include "cli/commands.h"
 #include "cli/damage_report.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 
@@ -41,20 +43,22 @@ int Verify(Session& session, const Options& options) {
                        {"marked", result.marked},
                        {"warnings", result.warnings}});
   } else {
-    for (const upkeep::Damage& damage : result.damages) PrintDamage(session.out(), damage);
+    PrintDamages(session.out(), result.damages);
     if (result.marked > 0) {
-      session.out() << fmt::format(
-          "{} packs are marked: the next backup stores again what they hold and the source still "
-          "has\n",
-          result.marked);
+      session.out() << base::Counted(
+          result.marked,
+          "pack is marked: the next backup stores again what it holds and the source still has\n",
+          "packs are marked: the next backup stores again what they hold and the source still "
+          "has\n");
     }
-    session.out() << fmt::format("{} backups, {} objects, {} checked: {}\n", result.backups,
-                                 result.objects, base::FormatBytes(result.bytes),
-                                 result.damages.empty()
-                                     ? std::string("all is well")
-                                     : fmt::format("{} damaged", result.damages.size()));
+    session.out() << fmt::format(
+        "{}, {}, {} checked: {}\n", base::Counted(result.backups, "backup"),
+        base::Counted(result.objects, "object"), base::FormatBytes(result.bytes),
+        result.damages.empty() ? std::string("all is well")
+                               : fmt::format("{} damaged", result.damages.size()));
   }
-  return ToInt(result.damages.empty() ? ExitCode::kDone : ExitCode::kCorrupt);
+  if (!result.damages.empty()) return ToInt(ExitCode::kCorrupt);
+  return ToInt(result.warnings.empty() ? ExitCode::kDone : ExitCode::kAttention);
 }
 
 }  // namespace
@@ -65,16 +69,17 @@ Command VerifyCommand() {
           .example = "holdfast verify shop --level data",
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<Options>();
-            const std::map<std::string, upkeep::VerifyLevel> levels = {
+            const std::vector<std::pair<std::string, upkeep::VerifyLevel>> levels = {
                 {"list", upkeep::VerifyLevel::kList},
                 {"metadata", upkeep::VerifyLevel::kMetadata},
                 {"packs", upkeep::VerifyLevel::kPacks},
                 {"data", upkeep::VerifyLevel::kData}};
             app.add_option("SOURCE", options->source, "Source (default: all)");
-            app.add_option("--level", options->level,
-                           "list: every pack is there; metadata: trees and maps open; packs: every "
-                           "pack is bit for bit what was written; data: every page opens")
-                ->transform(CLI::CheckedTransformer(levels))
+            TakesChoice(app.add_option("--level", options->level,
+                                       "list: every pack is there; metadata: trees and maps open; "
+                                       "packs: every pack is bit for bit what was written; data: "
+                                       "every page opens"),
+                        levels)
                 ->default_str("data");
             app.add_flag("--no-marks", options->no_marks,
                          "Write nothing: later backups may build on what is found damaged");

@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <limits>
 #include <memory>
 #include <optional>
 
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/source_places.h"
@@ -80,7 +82,8 @@ void StartPrefetch(Session& session, const std::string& source, const wal::Fetch
 std::optional<wal::RecoveryPath> PathOf(const Options& options) {
   if (options.timeline == 0) {
     if (options.end.empty()) return std::nullopt;
-    throw base::Error(base::ErrorKind::kUsage, "--end needs --timeline as well");
+    throw base::Error(base::ErrorKind::kUsage, "--end needs --timeline as well",
+                      {"holdfast restore writes both into restore_command"});
   }
   wal::RecoveryPath path{.timeline = pg::TimelineId(options.timeline)};
   if (!options.end.empty()) path.end = pg::ParseLsn(options.end);
@@ -175,10 +178,12 @@ Command WalFetchCommand() {
             ->required();
         app.add_option("PATH", options->path, "Where to put it: %p of restore_command")->required();
         app.add_option("--source", options->source,
-                       "Source (default: the one with the cluster's system identifier)");
-        app.add_option("--timeline", options->timeline,
-                       "The timeline that recovery follows: a gap on the way is no end")
-            ->check(CLI::PositiveNumber);
+                       "Source (default: the one with the cluster's system identifier)")
+            ->type_name("SOURCE");
+        TakesNumber(
+            app.add_option("--timeline", options->timeline,
+                           "The timeline that recovery follows: a gap on the way is no end"),
+            1, std::numeric_limits<std::uint32_t>::max(), "TIMELINE");
         app.add_option("--end", options->end,
                        "Where a gap begins that recovery has a target in front of")
             ->type_name("LSN");

@@ -88,7 +88,8 @@ Command WalPushCommand() {
         const auto options = std::make_shared<Options>();
         app.add_option("PATH", options->path, "File to archive: %p of archive_command")->required();
         app.add_option("--source", options->source,
-                       "Source (default: the one with the cluster's system identifier)");
+                       "Source (default: the one with the cluster's system identifier)")
+            ->type_name("SOURCE");
         return [options](Session& session) { return Push(session, *options); };
       }};
 }

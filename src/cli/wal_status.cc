@@ -34,7 +34,7 @@ void PrintForPeople(Session& session, const std::vector<SystemReport>& reports,
                  pg::FormatLsn(range.start), pg::FormatLsn(range.end),
                  base::FormatBytes(range.end - range.start), range.open ? "open" : ""});
   }
-  table.Print(session.out());
+  if (!table.empty()) table.Print(session.out());
   for (const SystemReport& report : reports) {
     for (const std::string& file : report.inventory.unread)
       session.out() << fmt::format("not looked into, as the key may only add: {}\n", file);
@@ -53,6 +53,7 @@ void PrintForPeople(Session& session, const std::vector<SystemReport>& reports,
 
 int Status(Session& session, const std::string& source) {
   const repo::Repository repository = OpenRepository(session, RepositoryForSource(session, source));
+  RequireKnownSource(session, repository, source);
   wal::Archive archive(repository, source);
   const std::vector<SystemReport> reports = ReportOnWal(archive);
   const nlohmann::json receiver = ReadReceiverFile(StreamStateFile(session, source));

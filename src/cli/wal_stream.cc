@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/copy_follower.h"
 #include "cli/open_repository.h"
+#include "cli/option_values.h"
 #include "cli/receiver_file.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
@@ -76,14 +77,15 @@ Command WalStreamCommand() {
           .example = "holdfast wal stream shop",
           .declare = [](CLI::App& app) -> Action {
             const auto options = std::make_shared<Options>();
-            const std::map<std::string, wal::StreamMethod> methods = {
+            const std::vector<std::pair<std::string, wal::StreamMethod>> methods = {
                 {"auto", wal::StreamMethod::kAutomatic},
                 {"replication", wal::StreamMethod::kReplication},
                 {"sql", wal::StreamMethod::kSql}};
             app.add_option("SOURCE", options->source, "Source to receive from")->required();
-            app.add_option("--method", options->method,
-                           "auto: the replication protocol, SQL where the server refuses it")
-                ->transform(CLI::CheckedTransformer(methods))
+            TakesChoice(
+                app.add_option("--method", options->method,
+                               "auto: the replication protocol, SQL where the server refuses it"),
+                methods)
                 ->default_str("auto");
             return [options](Session& session) { return Stream(session, *options); };
           }};

@@ -65,7 +65,8 @@ std::string ReadText(const base::Path& path) {
     return std::string(base::AsText(base::ReadFile(path)));
   } catch (const base::Error& error) {
     throw base::Error(base::ErrorKind::kUsage,
-                      fmt::format("cannot read the configuration: {}", error.message()));
+                      fmt::format("cannot read the configuration: {}", error.message()),
+                      {"it must be a file that the user who runs holdfast may read"});
   }
 }
 

@@ -1,7 +1,10 @@
 #include "pg/connect_failure.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
+#include <array>
 #include <regex>
 #include <vector>
 
@@ -49,10 +52,63 @@ ErrorKind KindOf(std::string_view sqlstate) {
   return sqlstate == "3D000" ? ErrorKind::kNotFound : ErrorKind::kUnavailable;
 }
 
-std::vector<std::string> HintsForDenied(std::string_view sqlstate, bool replication) {
+// The first name in double quotes: the role, in whatever language the server speaks.
+std::string RoleIn(const std::string& text) {
+  const std::size_t begin = text.find('"');
+  const std::size_t end = begin == std::string::npos ? begin : text.find('"', begin + 1);
+  return end == std::string::npos ? "ROLE" : text.substr(begin + 1, end - begin - 1);
+}
+
+std::string OperatingSystemUser() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer{};
+  getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found == nullptr ? "the operating system's user" : found->pw_name;
+}
+
+std::string PasswordFileHint(std::string_view role) {
+  return fmt::format(
+      "a password goes into ~/.pgpass (or what PGPASSFILE names), mode 0600, as a line "
+      "HOST:PORT:*:{}:PASSWORD",
+      role);
+}
+
+// As in the configuration that Debian makes, for every connection but those over TCP.
+std::vector<std::string> HintsForPeer(const std::string& role, bool replication) {
+  const std::string user = OperatingSystemUser();
+  return {fmt::format("pg_hba.conf has \"peer\" for connections without TCP: it lets {} in as the "
+                      "role {} alone",
+                      user, user),
+          fmt::format("connect over TCP with a password: host=localhost in the connection, and a "
+                      "line localhost:*:*:{}:PASSWORD in ~/.pgpass, mode 0600",
+                      role),
+          fmt::format("or let {0} in as {1}: `local {2} {1} peer map=holdfast` as the first line "
+                      "of pg_hba.conf, `holdfast {0} {1}` in pg_ident.conf, then SELECT "
+                      "pg_reload_conf()",
+                      user, role, replication ? "replication" : "all")};
+}
+
+bool IsPeerRefusal(const std::string& text) {
+  return text.find("Peer") != std::string::npos || text.find("peer") != std::string::npos;
+}
+
+std::vector<std::string> HintsForDenied(const ServerRefusal& refusal, bool replication) {
+  const std::string& sqlstate = refusal.sqlstate;
+  const std::string role = RoleIn(refusal.text);
   if (sqlstate == "28P01") {
-    return {"check the password file (PGPASSFILE, ~/.pgpass) or the password of the conninfo"};
+    return {PasswordFileHint(role),
+            fmt::format("a role that does not exist is refused in the same words: CREATE ROLE {} "
+                        "LOGIN PASSWORD '...'",
+                        role)};
   }
+  if (sqlstate == "28000" && refusal.text == fmt::format("role \"{}\" does not exist", role)) {
+    return {
+        fmt::format("create it: CREATE ROLE {} LOGIN PASSWORD '...'; `holdfast check SOURCE "
+                    "--grants` prints the rights it needs",
+                    role)};
+  }
+  if (sqlstate == "28000" && IsPeerRefusal(refusal.text)) return HintsForPeer(role, replication);
   if (sqlstate == "42501" && replication) {
     return {"let the role replicate: ALTER ROLE ... REPLICATION"};
   }
@@ -65,8 +121,9 @@ std::vector<std::string> HintsForDenied(std::string_view sqlstate, bool replicat
   return {"look at the user and the host of the conninfo, and at the server's pg_hba.conf"};
 }
 
-std::vector<std::string> HintsFor(const std::string& sqlstate, bool replication) {
-  if (KindOf(sqlstate) == ErrorKind::kDenied) return HintsForDenied(sqlstate, replication);
+std::vector<std::string> HintsFor(const ServerRefusal& refusal, bool replication) {
+  const std::string& sqlstate = refusal.sqlstate;
+  if (KindOf(sqlstate) == ErrorKind::kDenied) return HintsForDenied(refusal, replication);
   if (sqlstate == "3D000") return {"name an existing database in the conninfo: dbname=postgres"};
   if (sqlstate == "53300") {
     return {replication ? "raise max_wal_senders on the server, or end receivers no longer used"
@@ -88,7 +145,7 @@ void ThrowConnectFailure(const ConnectFailure& failure) {
     SqlError error(KindOf(refusal.sqlstate),
                    fmt::format("cannot connect to {}: {}", failure.target, refusal.text),
                    refusal.sqlstate);
-    for (std::string& hint : HintsFor(refusal.sqlstate, failure.replication)) {
+    for (std::string& hint : HintsFor(refusal, failure.replication)) {
       error.AddHint(std::move(hint));
     }
     throw error;
@@ -99,7 +156,7 @@ void ThrowConnectFailure(const ConnectFailure& failure) {
         fmt::format("cannot connect to {}: the server asks for a password, none was given",
                     failure.target),
         "28P01");
-    error.AddHint("put it into the password file, ~/.pgpass or what PGPASSFILE names");
+    error.AddHint(PasswordFileHint("ROLE"));
     throw error;
   }
   throw base::Error(

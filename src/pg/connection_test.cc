@@ -1,6 +1,7 @@
 #include "pg/connection.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -21,12 +22,12 @@ using std::chrono::steady_clock;
 class LiveConnection : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    cluster_ = new LiveCluster(
-        {.settings = {"password_encryption = 'scram-sha-256'"},
-         .hba = {"local all all trust", "host all nopass 127.0.0.1/32 scram-sha-256",
-                 "host all postgres 127.0.0.1/32 trust"}});
+    cluster_ = new LiveCluster({.settings = {"password_encryption = 'scram-sha-256'"},
+                                .hba = {"local all keeper peer", "local all all trust",
+                                        "host all nopass 127.0.0.1/32 scram-sha-256",
+                                        "host all postgres 127.0.0.1/32 trust"}});
     cluster_->Run({"CREATE ROLE nopass LOGIN PASSWORD 'right'", "CREATE ROLE stranger LOGIN",
-                   "CREATE ROLE one LOGIN CONNECTION LIMIT 0",
+                   "CREATE ROLE keeper LOGIN", "CREATE ROLE one LOGIN CONNECTION LIMIT 0",
                    "ALTER ROLE postgres SET statement_timeout = '5s'",
                    "ALTER ROLE postgres SET search_path = public",
                    "ALTER ROLE postgres SET bytea_output = escape"});
@@ -156,6 +157,28 @@ TEST_F(LiveConnection, TellsWhyAServerRefuses) {
   const base::Error error = ErrorOf([&] { Connection::Open(full); });
   EXPECT_EQ(error.kind(), ErrorKind::kUnavailable);
   EXPECT_THAT(error.message(), testing::HasSubstr("too many connections"));
+}
+
+TEST_F(LiveConnection, SaysHowToGetInWhereAServerRefuses) {
+  const auto hints_for = [](const ConnectOptions& options) {
+    const base::Error error = ErrorOf([&] { Connection::Open(options); });
+    EXPECT_EQ(error.kind(), ErrorKind::kDenied);
+    return error.hints();
+  };
+  const auto local = [](const std::string& user) {
+    ConnectOptions options = cluster_->connect();
+    options.conninfo += " user=" + user;
+    return options;
+  };
+  using testing::Contains;
+  using testing::HasSubstr;
+  const auto peer = hints_for(local("keeper"));
+  EXPECT_THAT(peer, Contains(HasSubstr("line localhost:*:*:keeper:PASSWORD in ~/.pgpass")));
+  EXPECT_THAT(peer, Contains(HasSubstr("`local all keeper peer map=holdfast`")));
+  EXPECT_THAT(hints_for(local("ghost")), Contains(HasSubstr("CREATE ROLE ghost LOGIN PASSWORD")));
+  const auto wrong = hints_for(As("nopass", "password=wrong"));
+  EXPECT_THAT(wrong, Contains(HasSubstr("HOST:PORT:*:nopass:PASSWORD")));
+  EXPECT_THAT(wrong, Contains(HasSubstr("CREATE ROLE nopass")));
 }
 
 TEST_F(LiveConnection, TriesTheHostsInTheirOrder) {

@@ -65,14 +65,57 @@ std::vector<FoundKey> LoadKeys(Storage& storage, const RepositoryId& repository_
   return keys;
 }
 
+bool HoldsAny(Storage& storage, std::string_view prefix) {
+  struct Found {};
+  try {
+    storage.List(prefix, {}, [](const storage::ObjectInfo&) { throw Found(); });
+  } catch (const Found&) {
+    return true;
+  }
+  return false;
+}
+
+std::vector<std::string> HowToGetConfigBack() {
+  return {
+      "put it back as it was, a file of some 400 bytes: from a copy or a snapshot of that disk, "
+      "or as an earlier version of the object in the bucket",
+      "what the source's copies hold does not need it: --repository NAME",
+      "delete nothing: with it and a key everything is there again"};
+}
+
+// Whoever has lost the one object that says so has a repository all the same, and must not be told
+// to make another.
+[[noreturn]] void ThrowNoConfig(Storage& storage) {
+  const std::string place = storage.traits().description;
+  for (const std::string_view prefix : {kSnapshotsPrefix, kPacksPrefix, std::string_view("wal/")}) {
+    if (!HoldsAny(storage, prefix)) continue;
+    throw Error(
+        ErrorKind::kCorrupt,
+        fmt::format("the repository in {} has lost its object {}, without which nothing of it can "
+                    "be read",
+                    place, kConfigObject),
+        HowToGetConfigBack());
+  }
+  throw Error(ErrorKind::kNotFound, fmt::format("there is no repository in {}", place),
+              {HoldsAny(storage, kKeysPrefix)
+                   ? "it has keys and nothing else: `holdfast init` was interrupted, repeat it"
+                   : "create one with `holdfast init`"});
+}
+
+Config ParseIntactConfig(const base::Bytes& bytes) {
+  try {
+    return ParseConfig(bytes);
+  } catch (Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) throw;
+    for (std::string& hint : HowToGetConfigBack()) error.AddHint(std::move(hint));
+    throw;
+  }
+}
+
 Config LoadConfig(Storage& storage) {
   const std::optional<base::Bytes> bytes = GetSmallObject(storage, kConfigObject);
-  if (!bytes) {
-    throw Error(ErrorKind::kNotFound,
-                fmt::format("there is no repository in {}", storage.traits().description),
-                {"create one with `holdfast init`"});
-  }
-  Config config = ParseConfig(*bytes);
+  if (!bytes) ThrowNoConfig(storage);
+  Config config = ParseIntactConfig(*bytes);
   CheckFeatures(config.features.read, "read");
   return config;
 }
@@ -95,7 +138,8 @@ Config LoadConfig(Storage& storage) {
         ErrorKind::kUsage, fmt::format("wrong {0}: no {0} opens this repository", name),
         {"it is opened with a " + std::string(kind == "passphrase" ? "key file" : "passphrase")});
   }
-  throw Error(ErrorKind::kUsage, "wrong " + name);
+  throw Error(ErrorKind::kUsage, "wrong " + name,
+              {"name the one that opens it: key_file, passphrase_file or passphrase_env"});
 }
 
 struct OpenedKey {
@@ -216,8 +260,7 @@ Repository Repository::Create(std::shared_ptr<Storage> storage, base::Clock& clo
   if (!PutConfig(*storage, MakeConfig(keyring, clock.Now()))) {
     ThrowLostTheRace(*storage, KeyObjectName(key.id));
   }
-  return {
-      std::move(storage), clock, {.keyring = keyring, .key_id = key.id, .features = {}}};
+  return {std::move(storage), clock, {.keyring = keyring, .key_id = key.id, .features = {}}};
 }
 
 Repository Repository::Open(std::shared_ptr<Storage> storage, base::Clock& clock,
@@ -274,7 +317,9 @@ void Repository::RemoveKey(std::string_view key_id) {
   const std::string name = KeyObjectName(key_id);
   const std::optional<base::Bytes> contents =
       KeyIdOf(name) ? GetSmallObject(*storage_, name) : std::nullopt;
-  if (!contents) throw Error(ErrorKind::kNotFound, fmt::format("there is no key {}", key_id));
+  if (!contents)
+    throw Error(ErrorKind::kNotFound, fmt::format("there is no key {}", key_id),
+                {"`holdfast key list` shows those there are"});
   if (key_id == key_id_) {
     throw Error(ErrorKind::kConflict, fmt::format("key {} opened this repository just now", key_id),
                 {"open it with another key to remove this one"});

@@ -128,6 +128,20 @@ TEST_F(RepositoryTest, SaysWhatIsWrongWithWhatItIsOpenedWith) {
   EXPECT_EQ(ErrorOf([&] { Open(); }).kind(), ErrorKind::kCorrupt);
 }
 
+TEST_F(RepositoryTest, TellsALostConfigFromNoRepository) {
+  EXPECT_EQ(ErrorOf([&] { Open(); }).kind(), ErrorKind::kNotFound);
+  Create();
+  static_cast<void>(storage_->Remove(kConfigObject));
+  const base::Error unfinished = ErrorOf([&] { Open(); });
+  EXPECT_EQ(unfinished.kind(), ErrorKind::kNotFound);
+  EXPECT_THAT(unfinished.hints().at(0), HasSubstr("was interrupted"));
+  static_cast<void>(storage_->Put("snapshots/shop/x", base::AsBytes("x")));
+  const base::Error lost = ErrorOf([&] { Open(); });
+  EXPECT_EQ(lost.kind(), ErrorKind::kCorrupt);
+  EXPECT_THAT(lost.message(), HasSubstr("has lost its object config"));
+  EXPECT_FALSE(lost.hints().empty());
+}
+
 TEST_F(RepositoryTest, WritesNoSecretInClear) {
   const Repository repository = Create();
   const EpochKeys& keys = repository.keyring().current();

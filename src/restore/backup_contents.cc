@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "repo/frame_reader.h"
 #include "restore/config_settings.h"
@@ -64,8 +65,8 @@ void CheckPacks(const repo::Repository& repository, RestorePlan& plan) {
   const std::string problem = ToText(packs, plan.backup.id);
   if (!lost.empty()) RefuseDamaged(plan.backup.id, problem, lost);
   if (elsewhere == 0 && packs.missing.empty()) return;
-  plan.warnings.push_back(
-      fmt::format("{}; what {} files need of that is taken from copies", problem, elsewhere));
+  plan.warnings.push_back(fmt::format("{}; what {} of that is taken from copies", problem,
+                                      base::Counted(elsewhere, "file needs", "files need")));
 }
 
 std::map<std::string, std::string> SettingsOf(PieceReader& pieces, const ConfigEntries& entries) {
@@ -101,9 +102,8 @@ std::map<base::Path, std::uint64_t> ReadTree(const repo::Repository& repository,
 
 void AddWarnings(RestorePlan& plan) {
   if (!plan.facts.bad_pages.empty()) {
-    plan.warnings.push_back(
-        fmt::format("{} pages were already damaged on the server when this backup was taken",
-                    plan.facts.bad_pages.size()));
+    plan.warnings.push_back(base::Counted(plan.facts.bad_pages.size(), "page was", "pages were") +
+                            " already damaged on the server when this backup was taken");
   }
   if (!plan.facts.outside_files.empty()) {
     plan.warnings.push_back(fmt::format(

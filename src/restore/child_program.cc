@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,28 +57,55 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
   return pointers;
 }
 
-// Returns an errno value.
-int Spawn(std::vector<std::string> words, int input, int output, int errors, pid_t& child) {
+struct Descriptors {
+  int input;
+  int output;
+  int errors;
+};
+
+// In the child, between fork and exec: nothing here takes a lock. Returns only when it failed.
+void Become(const Descriptors& files, pid_t parent, char* const* words, char* const* variables) {
+  ::setsid();
+  // Whoever feeds it may be killed: what it has then is no whole, and nobody waits for it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) return;
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  (void)::signal(SIGPIPE, SIG_DFL);
+  if (::dup2(files.input, STDIN_FILENO) < 0 || ::dup2(files.output, STDOUT_FILENO) < 0 ||
+      ::dup2(files.errors, STDERR_FILENO) < 0)
+    return;
+  ::execvpe(words[0], words, variables);
+}
+
+// Ends with the thread that called this, at the latest. Returns an errno value.
+int Spawn(std::vector<std::string> words, const Descriptors& files, pid_t& child) {
   std::vector<std::string> variables = Environment();
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigaddset(&signals, SIGPIPE);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  const int result = ::posix_spawnp(&child, words.front().c_str(), &files, &attributes,
-                                    Pointers(words).data(), Pointers(variables).data());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  return result;
+  const std::vector<char*> word_pointers = Pointers(words);
+  const std::vector<char*> variable_pointers = Pointers(variables);
+  int ends[2];  // the exec closes it; what fails before is told through it
+  if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
+  const base::File read_end(ends[0], "a pipe");
+  base::File write_end(ends[1], "a pipe");
+  const pid_t parent = ::getpid();
+  child = ::fork();
+  if (child == 0) {
+    Become(files, parent, word_pointers.data(), variable_pointers.data());
+    const int error = errno;
+    (void)!::write(ends[1], &error, sizeof error);
+    ::_exit(127);
+  }
+  if (child < 0) return errno;
+  write_end.Close();
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(ends[0], &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return 0;
+  (void)::waitpid(child, nullptr, 0);
+  return got == static_cast<ssize_t>(sizeof error) ? error : EIO;
 }
 
 }  // namespace
@@ -89,7 +116,9 @@ ChildProgram::ChildProgram(std::vector<std::string> words)
   if (::pipe2(ends, O_CLOEXEC) != 0) throw base::SystemError(errno, "cannot make a pipe");
   const base::File read_end(ends[0], name_);
   input_ = base::File(ends[1], "the input of " + name_);
-  const int result = Spawn(std::move(words), read_end.fd(), output_.fd(), errors_.fd(), child_);
+  const int result =
+      Spawn(std::move(words),
+            {.input = read_end.fd(), .output = output_.fd(), .errors = errors_.fd()}, child_);
   if (result == 0) return;
   child_ = -1;
   throw base::SystemError(result, fmt::format("cannot run the program {}", name_));

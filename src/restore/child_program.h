@@ -12,7 +12,8 @@
 
 namespace holdfast::restore {
 
-// One thread at a time. It has a session of its own: no terminal that it could ask, and no signal
+// One thread at a time, and the one that starts it outlives it: it is killed when that thread ends,
+// as when we are killed. It has a session of its own: no terminal that it could ask, and no signal
 // from one.
 class ChildProgram {
  public:

@@ -15,6 +15,12 @@ constexpr std::array<Named, 5> kNames = {{{ExportFormat::kDirectory, "directory"
                                           {ExportFormat::kTarZst, "tar.zst"},
                                           {ExportFormat::k7z, "7z"}}};
 
+// Longer ones first.
+constexpr std::array<std::string_view, 20> kOtherEndings = {
+    ".tar.bz2", ".tar.lz4", ".tar.xz", ".tar.lz", ".tar.Z", ".tbz2", ".tzst",
+    ".cpio",    ".bz2",     ".lz4",    ".rar",    ".tbz",   ".txz",  ".zip",
+    ".zst",     ".gz",      ".lz",     ".xz",     ".ar",    ".Z"};
+
 }  // namespace
 
 std::string_view ExportFormatName(ExportFormat format) {
@@ -42,6 +48,13 @@ ExportFormat ExportFormatOf(std::string_view file_name) {
     if (ends && format != ExportFormat::kDirectory) return format;
   }
   return ExportFormat::kDirectory;
+}
+
+std::string_view OtherArchiveEnding(std::string_view file_name) {
+  if (ExportFormatOf(file_name) != ExportFormat::kDirectory) return {};
+  const auto* found = std::ranges::find_if(
+      kOtherEndings, [&](std::string_view ending) { return file_name.ends_with(ending); });
+  return found == kOtherEndings.end() ? std::string_view() : *found;
 }
 
 }  // namespace holdfast::restore

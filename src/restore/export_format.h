@@ -18,4 +18,8 @@ std::vector<std::string> ExportFormatNames();
 // By how the name ends, ".tgz" too; a directory when it ends in none of these.
 ExportFormat ExportFormatOf(std::string_view file_name);
 
+// How the name ends when that is the ending of an archive that is not made here, ".zip" for
+// example; otherwise empty. Whoever asks for one does not mean a directory.
+std::string_view OtherArchiveEnding(std::string_view file_name);
+
 }  // namespace holdfast::restore

@@ -18,6 +18,14 @@ TEST(ExportFormat, IsADirectoryWhenANameEndsInNothingKnown) {
     EXPECT_EQ(ExportFormatOf(name), ExportFormat::kDirectory) << name;
 }
 
+TEST(ExportFormat, KnowsTheEndingsOfArchivesThatItDoesNotMake) {
+  EXPECT_EQ(OtherArchiveEnding("shop.zip"), ".zip");
+  EXPECT_EQ(OtherArchiveEnding("/srv/shop.tar.xz"), ".tar.xz");
+  EXPECT_EQ(OtherArchiveEnding("shop.gz"), ".gz");
+  for (const char* name : {"shop", "shop.tar.gz", "shop.tar.zst", "shop.7z", "/a.zip/shop", "zip"})
+    EXPECT_EQ(OtherArchiveEnding(name), "") << name;
+}
+
 TEST(ExportFormat, IsParsedByTheNamesItHas) {
   for (const std::string& name : ExportFormatNames())
     EXPECT_EQ(ExportFormatName(ParseExportFormat(name).value()), name);

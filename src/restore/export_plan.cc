@@ -143,7 +143,8 @@ RestorePlan PlanExport(const repo::Repository& repository, const ExportOptions& 
                    .config = {},
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
                                                            repository.clock(), report),
-                   .warnings = {}};
+                   .warnings = {},
+                   .told = {}};
   AtDestination([&] { CheckPlace(options, plan); });
   plan.lineage = CheckWal(repository, chosen, options.time_zone);
   CheckPacks(repository, plan);

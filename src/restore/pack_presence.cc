@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/counted.h"
 #include "repo/damage_mark.h"
 #include "repo/snapshot.h"
 #include "repo/stored_check.h"
@@ -42,15 +43,17 @@ NeededPacks LookForPacks(const repo::Repository& repository, const repo::BackupI
 
 std::string ToText(const NeededPacks& packs, const repo::BackupId& backup) {
   const std::string all =
-      fmt::format("of the {} packs of backup {}", packs.count, backup.ToString());
+      fmt::format("of the {} of backup {}", base::Counted(packs.count, "pack"), backup.ToString());
   std::vector<std::string> texts;
   if (!packs.missing.empty()) {
-    texts.push_back(fmt::format("{} {} are missing, the first is {}...", packs.missing.size(), all,
+    texts.push_back(fmt::format("{} {} {} missing, the first is {}...", packs.missing.size(), all,
+                                packs.missing.size() == 1 ? "is" : "are",
                                 base::ToHex(packs.missing.begin()->bytes)));
   }
   if (!packs.marked.empty()) {
     const bool more = packs.first_marked.size() < packs.marked.size();
-    texts.push_back(fmt::format("{} {} were found damaged, pack {}{}", packs.marked.size(), all,
+    texts.push_back(fmt::format("{} {} {} found damaged, pack {}{}", packs.marked.size(), all,
+                                packs.marked.size() == 1 ? "was" : "were",
                                 fmt::join(packs.first_marked, ", "), more ? " and others" : ""));
   }
   return fmt::format("{}", fmt::join(texts, "; "));

@@ -25,11 +25,16 @@ namespace {
 // amount.
 constexpr std::uint64_t kWalAllowance = 64 * base::kMiB;
 
+// Where no backup is asked for, one that cannot be read may be the one that would have been chosen.
 Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& options,
-                    base::Reporter& report) {
+                    base::Reporter& report, std::vector<std::string>& told) {
   Backups backups = catalog::ClusterBackups(
       repository, options.source, [&](const repo::BackupId& id, const base::Error& error) {
-        report.Warn(fmt::format("backup {} cannot be read: {}", id.ToString(), error.message()));
+        const std::string text =
+            fmt::format("backup {} cannot be read: {}", id.ToString(), error.message());
+        if (options.backup) return report.Note(text);
+        report.Warn(text);
+        told.push_back(text);
       });
   if (backups.empty()) {
     throw base::Error(
@@ -202,7 +207,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   const base::Path to = options.to.lexically_normal();
   if (!options.in_place) AtDestination([&] { (void)CheckDataDirectory(to); });
 
-  const Backups backups = ReadBackups(repository, options, report);
+  std::vector<std::string> told;
+  const Backups backups = ReadBackups(repository, options, report, told);
   const pg::SystemIdentifier system = ChooseSystem(backups, options);
   wal::Archive archive(repository, options.source);
   const wal::Inventory inventory = archive.Take(system);
@@ -229,7 +235,8 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .config = {},
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
                                                            repository.clock(), report),
-                   .warnings = {}};
+                   .warnings = {},
+                   .told = std::move(told)};
   if (options.in_place) {
     AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
   }

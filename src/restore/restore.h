@@ -81,6 +81,7 @@ struct RestorePlan {
   std::uint64_t packs = 0;
   std::shared_ptr<OtherCopies> others;
   std::vector<std::string> warnings;
+  std::vector<std::string> told;  // warnings that the reporter had when they were found
 };
 
 // Throws with the nearest reachable times when the target is out of reach, naming packs or WAL that

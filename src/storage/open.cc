@@ -15,14 +15,27 @@ namespace {
 
 constexpr std::string_view kFileScheme = "file://";
 
-// The path in a URL or a plain path; "" when it is neither.
+// A URL of another kind may have a password in it.
+std::string_view WithoutUser(std::string_view url) {
+  return url.find('@') == std::string_view::npos ? url : url.substr(0, url.find(':'));
+}
+
+// The path in a URL or a plain path.
 std::string_view DirectoryPath(std::string_view url) {
+  std::string_view path = url;
   if (url.starts_with(kFileScheme)) {
-    url.remove_prefix(kFileScheme.size());
+    path.remove_prefix(kFileScheme.size());
     // An escaped character; a plain path needs none, and none can be misunderstood there.
-    if (url.find('%') != std::string_view::npos) return {};
+    if (path.find('%') != std::string_view::npos) {
+      throw base::Error(base::ErrorKind::kUsage,
+                        fmt::format("\"{}\" has an escaped character", url),
+                        {"write the path as it is, without file://"});
+    }
   }
-  return url.starts_with('/') ? url : std::string_view{};
+  if (path.starts_with('/')) return path;
+  throw base::Error(
+      base::ErrorKind::kUsage, fmt::format("\"{}\" is not a place for objects", WithoutUser(url)),
+      {"write an absolute path, like /srv/backup or file:///srv/backup, or s3://bucket/prefix"});
 }
 
 http::ClientOptions HttpOptions(const OpenOptions& options) {
@@ -70,17 +83,20 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
 
 std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& options) {
   if (IsS3(url)) return OpenS3(url, options);
-  const std::string_view path = DirectoryPath(url);
-  if (path.empty()) {
-    throw base::Error(
-        base::ErrorKind::kUsage, fmt::format("\"{}\" is not a place for objects", url),
-        {"write an absolute path, like /srv/backup or file:///srv/backup, or s3://bucket/prefix"});
-  }
-  auto directory = std::make_unique<DirectoryStorage>(base::Path(path),
+  auto directory = std::make_unique<DirectoryStorage>(base::Path(DirectoryPath(url)),
                                                       DirectoryOptions{.create = options.create});
   if (!options.upload_limit && !options.download_limit) return directory;
   return std::make_unique<LimitedStorage>(std::move(directory), options.upload_limit,
                                           options.download_limit, options.stop);
+}
+
+void CheckUrl(std::string_view url, std::string_view endpoint) {
+  if (!IsS3(url)) {
+    (void)DirectoryPath(url);
+    return;
+  }
+  (void)ParseS3Url(url);
+  (void)ParseEndpoint(endpoint);
 }
 
 bool IsS3(std::string_view url) { return url.starts_with(kS3Scheme); }

@@ -50,6 +50,9 @@ std::unique_ptr<Storage> OpenStorage(std::string_view url, const OpenOptions& op
 // The same for "s3://..." only: for finding out how the store behaves (ProbeS3).
 std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& options);
 
+// Error(kUsage) for a URL, or an endpoint of it, that OpenStorage does not take. Asks nobody.
+void CheckUrl(std::string_view url, std::string_view endpoint);
+
 bool IsS3(std::string_view url);
 
 }  // namespace holdfast::storage

@@ -43,6 +43,19 @@ TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
   for (const char* url : {"", "relative", "./x", "file:", "file://", "file://host/path", "file:/x",
                           "ftp://x/y", "https://x", "file:///a%20b", "FILE:///x"}) {
     EXPECT_EQ(KindThrownBy(url, {.create = true}), base::ErrorKind::kUsage) << url;
+    EXPECT_THROW(CheckUrl(url, ""), base::Error) << url;
+  }
+  EXPECT_THROW(CheckUrl("s3://bucket", "ftp://x"), base::Error);
+  EXPECT_NO_THROW(CheckUrl("s3://bucket/a", "http://127.0.0.1:9"));
+  EXPECT_NO_THROW(CheckUrl("file:///a", ""));
+}
+
+TEST(OpenStorage, ShowsNoPasswordOfAUrlItDoesNotKnow) {
+  try {
+    CheckUrl("ftp://me:s3cret@host/x", "");
+    ADD_FAILURE();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.message(), "\"ftp\" is not a place for objects");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <tuple>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "catalog/cluster_facts.h"
 #include "repo/pin.h"
@@ -77,9 +78,10 @@ class Examination {
     if (!backup.flaw.empty() || backup.snapshot.facts.kind != catalog::kClusterKind) return;
     try {
       const catalog::ClusterFacts facts = catalog::FactsOf(backup.snapshot);
-      backup.flaw = facts.bad_pages.empty() ? LogOf(facts.system).FlawOf(facts)
-                                            : fmt::format("{} pages were damaged on the server",
-                                                          facts.bad_pages.size());
+      backup.flaw = facts.bad_pages.empty()
+                        ? LogOf(facts.system).FlawOf(facts)
+                        : base::Counted(facts.bad_pages.size(), "page was", "pages were") +
+                              " damaged on the server";
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kCorrupt) throw;
       backup.flaw = error.message();
@@ -155,8 +157,11 @@ std::string FlawOfPacks(const repo::Repository& repository, const ExaminedStore&
     if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kUsage) throw;
     return error.message();
   }
-  if (missing > 0) return fmt::format("{} of its packs are missing", missing);
-  return damaged == 0 ? "" : fmt::format("{} of its packs were found damaged", damaged);
+  if (missing > 0)
+    return base::Counted(missing, "of its packs is missing", "of its packs are missing");
+  if (damaged == 0) return "";
+  return base::Counted(damaged, "of its packs was found damaged",
+                       "of its packs were found damaged");
 }
 
 ExaminedSource Examine(const repo::Repository& repository, const ExaminedStore& store,

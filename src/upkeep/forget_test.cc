@@ -213,7 +213,7 @@ TEST_F(ForgetTest, RefusesWhenTheNewestBackupIsNotGood) {
   const ForgetResult refused = ByPolicy({.last = 1});
   EXPECT_THAT(refused.forgotten, IsEmpty());
   ASSERT_TRUE(refused.series[0].refusal);
-  EXPECT_THAT(refused.series[0].refusal->message(), HasSubstr("its packs are missing"));
+  EXPECT_THAT(refused.series[0].refusal->message(), HasSubstr("1 of its packs is missing"));
   EXPECT_EQ(Listed().size(), 3U);
   EXPECT_EQ(ByPolicy({.last = 1}, {.despite_warnings = true}).forgotten.size(), 1U);
   EXPECT_EQ(Listed().back(), bad);

@@ -257,7 +257,7 @@ void RequireRepository(storage::Storage& storage) {
   try {
     (void)repo::ReadConfig(storage);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kCorrupt) throw;
+    if (error.kind() != ErrorKind::kCorrupt || !storage.Stat(repo::kConfigObject)) throw;
   }
 }
 

@@ -143,8 +143,9 @@ pg::Lsn Receiver::SlotPosition(ServerSession& session, bool received_before) {
     slot.reset();
   } else if (!slot && received_before) {
     report_->Warn(fmt::format(
-        "the slot {} is not on the server any more: WAL that was not received may be gone",
-        options_.slot_name));
+        "the server has no slot {}: WAL that it removed since the last that is archived is missing "
+        "(holdfast wal status {} shows gaps)",
+        options_.slot_name, archive_->source()));
   }
   if (!slot || slot->logical || !slot->restart_lsn) {
     session.CreateSlot();

@@ -1,7 +1,7 @@
 """`check`: everything a backup and a restore need is tried, and what fails says how to mend it."""
 
 import pytest
-from harness.postgres import OFFICIAL_IMAGE
+from harness.postgres import DEBIAN, OFFICIAL_IMAGE
 from harness.process import eventually
 
 CONFIG = """
@@ -74,6 +74,7 @@ def test_the_printed_grants_are_enough_and_wal_comes_through_sql(program_for, se
     conninfo = role_with(server, grants)
     items = check(program_for_again(program, conninfo), code=0)
     assert bad(items) == {}
+    assert grants.startswith("-- ") and "CREATE ROLE \"keeper\" LOGIN PASSWORD" in grants
     assert "through SQL" in items["wal"]["detail"] and "pg_hba.conf" in items["wal"]["hint"]
 
 
@@ -99,6 +100,22 @@ def test_a_server_that_cannot_be_reached_is_one_sentence(program_for, server):
     assert items["writable"]["state"] == "ok" and items["spool"]["state"] == "ok"
     printed = program.run("check", "shop", "--grants", "--role", "keeper")
     assert "pg_backup_start" in printed.out and "assumed" in printed.err
+
+
+def test_a_role_that_is_called_otherwise_than_its_user_is_told_how_it_gets_in(workplace, program_for, postgres):
+    """As Debian's own configuration has it: peer for local connections, a password over TCP."""
+    server = postgres(15, hba=DEBIAN)
+    program = program_for(server.conninfo(user="keeper"))
+    for line in (program.run("check", "shop", code=5).out, program.run("backup", "shop", code=5).err):
+        assert 'hint: connect over TCP with a password: host=localhost in the connection' in line
+        assert "hint: or let " in line and "`local all keeper peer map=holdfast`" in line
+    assert "localhost:*:*:keeper:PASSWORD" in program.run("check", "shop", "--grants").err
+    grants = program.run("check", "shop", "--grants", "--role", "keeper").out
+    role_with(server, grants)
+    password = workplace.write("passwords", f"localhost:{server.port}:*:keeper:secret\n")
+    password.chmod(0o600)
+    program_for_again(program, server.conninfo(host="localhost", user="keeper", passfile=password))
+    assert bad(check(program, code=1)) == {"fsync": "attention"}
 
 
 def test_a_synchronous_receiver_must_be_able_to_acknowledge(program_for, server):

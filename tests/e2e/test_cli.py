@@ -50,7 +50,8 @@ def test_init_takes_a_key_file_that_is_there(workplace, repository):
 
 def test_init_writes_the_configuration_that_opens_the_repository(workplace, holdfast):
     program = holdfast("")
-    program.run("init", "--url", f"{workplace.path}/r", "--key-file", workplace.path / "k", "--write-config")
+    made = program.run("init", "--url", f"{workplace.path}/r", "--key-file", workplace.path / "k", "--write-config")
+    assert f"Written into {program.config}. Next: a [source.NAME] table" in made.out
     assert len(program.json("key", "list")) == 1
     refused(program, "init", "--url", f"{workplace.path}/r2", "--key-file", workplace.path / "k2", "--write-config",
             code=4, says="has a repository main already")
@@ -64,7 +65,9 @@ def test_a_spare_key_opens_the_repository_and_the_key_in_use_stays(workplace, re
     assert {entry["id"] for entry in repository.json("key", "list", env=with_spare) if entry["in_use"]} == {added}
     refused(repository, "key", "remove", added, env=with_spare, code=4, says="key")
     repository.run("key", "remove", added)
-    refused(repository, "key", "list", env=with_spare, code=2, says="wrong key file")
+    for command in (("key", "list"), ("list",), ("restore", "shop", "--to", workplace.path / "restored"),
+                    ("export", "shop/latest", "--to", workplace.path / "shop.tar")):
+        assert "hint: " in refused(repository, *command, env=with_spare, code=2, says="wrong key file")
 
 
 def test_a_passphrase_that_is_wrong_is_told_from_a_repository_that_is_not_there(workplace, holdfast):
@@ -92,11 +95,20 @@ def test_an_unfinished_repository_is_told_and_can_be_finished(workplace, reposit
     assert repository.json("list") == []
 
 
+def test_a_repository_that_lost_its_config_is_told_from_none_at_all(workplace, repository):
+    (workplace.path / "repository" / "config").unlink()
+    (workplace.path / "repository" / "packs" / "ab").mkdir(parents=True)
+    (workplace.path / "repository" / "packs" / "ab" / "abcd").write_text("a pack")
+    for command in ("list", "init", "prune"):
+        assert "hint: put it back" in refused(repository, command, code=6, says="has lost its object config")
+
+
 def test_a_damaged_repository_is_corrupt(workplace, repository):
     config = workplace.path / "repository" / "config"
     config.chmod(0o600)
     config.write_bytes(b"garbage")
-    refused(repository, "list", code=6, says="config")
+    for command in ("list", "verify", "prune"):
+        assert "hint: put it back as it was" in refused(repository, command, code=6, says="config")
 
 
 @pytest.mark.parametrize("text, says", [
@@ -116,6 +128,11 @@ def test_a_configuration_that_cannot_be_read_is_not_an_absent_one(workplace, hol
     refused(program, "list", code=2, says="cannot read the configuration")
 
 
+def test_a_key_file_that_is_not_there_is_named_once(workplace, repository):
+    gone = {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": f"{workplace.path}/gone.key"}
+    assert refused(repository, "list", env=gone, code=2, says="cannot use the key file").count("gone.key") == 1
+
+
 def test_errors_are_json_where_data_is(repository):
     result = repository.run("show", "shop/latest", "--json", code=3)
     assert result.out == ""
@@ -129,6 +146,23 @@ def test_errors_are_json_where_data_is(repository):
 ])
 def test_a_slip_of_the_finger_gets_a_suggestion(repository, arguments, hint):
     assert hint in refused(repository, *arguments, code=2, says="unknown")
+
+
+@pytest.mark.parametrize("arguments, code, says", [
+    (("init", "--url", "/nowhere/r"), 2, "a new repository needs a key"),
+    (("check",), 2, "no source is configured"),
+    (("status",), 2, "no source is configured"),
+    (("restore", "shop", "--to", "x", "--xid", "one"), 2, 'transaction "one" is no number'),
+    (("export", "shop/latest", "--tablespace", "x"), 3, "no backup is called"),
+    (("key", "remove", "nosuch"), 3, "there is no key nosuch"),
+])
+def test_every_refusal_says_what_to_do(repository, arguments, code, says):
+    assert "hint: " in refused(repository, *arguments, code=code, says=says)
+
+
+def test_an_empty_list_says_how_a_backup_is_made(repository):
+    listed = repository.run("list")
+    assert listed.out == "" and "holdfast backup SOURCE" in listed.err
 
 
 def test_data_that_cannot_be_written_is_not_a_success(repository):

@@ -211,6 +211,23 @@ def test_a_killed_export_leaves_nothing_that_looks_finished(shop):
     shop.program.run("export", "shop/latest", "--to", folder / "shop.tar.gz")
 
 
+def test_a_killed_export_takes_the_program_that_encrypts_with_it(shop):
+    """Also one that does not end where its input does."""
+    folder = shop.workplace.folder("fed")
+    shop.workplace.folder("stub")
+    stub = shop.workplace.write("stub/7z", "#!/bin/bash\n[ $1 = i ] && exit\nread -r passphrase\n"
+                                          f"echo $$ > {folder}/pid\nexec sleep 600\n")
+    stub.chmod(0o755)
+    password = shop.workplace.write("password", "words\n")
+    export = shop.program.start("export", "shop/latest", "--to", folder / "shop.7z", "--password-file", password,
+                                env={"PATH": f"{stub.parent}:/usr/bin:/bin"})
+    eventually(lambda: (folder / "pid").exists() and (folder / "pid").read_text().strip(), "the program to be fed")
+    child = pathlib.Path("/proc", (folder / "pid").read_text().strip())
+    assert child.exists()
+    export.kill()
+    eventually(lambda: not child.exists() or ") Z " in (child / "stat").read_text(), "the program to end")
+
+
 def test_a_missing_pack_is_noticed_before_a_byte_is_written(shop):
     pack = max(pathlib.Path(shop.place.path, "packs").rglob("*"), key=lambda path: path.stat().st_size)
     away = shop.workplace.path / "away"

@@ -91,7 +91,8 @@ def test_without_a_copy_the_next_backup_heals_and_older_ones_name_their_files(ma
     (following,) = said["next_backup"]
     assert following["backup"] == second and following["pages"] > 0
     text = scene.program.run("repair", code=6).out
-    assert f"store again {following['files']} files, {following['pages']} pages" in text and victim.name in text
+    files, pages = following["files"], following["pages"]
+    assert f"store again {files} file{'s' * (files > 1)}, {pages} page{'s' * (pages > 1)}" in text and victim.name in text
 
     healed = scene.program.run("--json", "backup", "shop", code=1).json()
     assert healed["pages_changed"] >= following["pages"]

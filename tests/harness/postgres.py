@@ -24,6 +24,8 @@ TRUST_LOCAL = "trust-local"
 # What the entry point of the official container image writes: as above for the container itself, and everyone else with a
 # password, but no line that lets anyone else replicate.
 OFFICIAL_IMAGE = "official-image"
+# As Debian makes it, but that the superuser needs not be the operating system's user postgres.
+DEBIAN = "debian"
 
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -66,6 +68,9 @@ def hba_lines(hba, major):
     if hba == OFFICIAL_IMAGE:
         # The image writes what password_encryption is by default.
         return trusted + [f"host all all all {'scram-sha-256' if major >= 14 else 'md5'}"]
+    if hba == DEBIAN:
+        return ["local all postgres trust", "local all all peer", "host all all 127.0.0.1/32 scram-sha-256",
+                "local replication all peer", "host replication all 127.0.0.1/32 scram-sha-256"]
     raise ValueError(f"{hba} is no kind of pg_hba.conf")
 
 
