@@ -121,6 +121,13 @@ TEST_F(DirectoryStorageTest, ThrowsOnceItsRootIsAnotherFolder) {
   EXPECT_EQ(storage_.Get("a/b"), base::ToBytes("x"));
 }
 
+TEST_F(DirectoryStorageTest, SaysThatAnotherFolderHasTakenThePlaceOfItsRoot) {
+  EXPECT_EQ(Put(storage_, "a/b"), PutOutcome::kStored);
+  fs::rename(root_, directory_.path() / "moved");
+  fs::copy(directory_.path() / "moved", root_, fs::copy_options::recursive);
+  ExpectEverythingToThrow(storage_, ErrorKind::kConflict);
+}
+
 TEST_F(DirectoryStorageTest, ThrowsOnceItsDiskIsUnmounted) {
   ExpectInChild([&] {
     UnshareMounts();

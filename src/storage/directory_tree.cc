@@ -36,6 +36,12 @@ EntryKind KindOf(const struct stat& status, const base::Path& path) {
   ThrowForeign(path, S_ISLNK(status.st_mode) ? "a symbolic link" : "a special file");
 }
 
+// The mount point that an unmounted disk leaves behind is empty.
+bool HoldsAnything(const base::Path& folder) {
+  std::error_code error;
+  return !std::filesystem::is_empty(folder, error) && !error;
+}
+
 // Does nothing when it exists already, or when the parent was removed.
 void CreateFolder(const base::File& parent, const std::string& segment, mode_t mode) {
   const base::Path path = parent.path() / segment;
@@ -101,13 +107,20 @@ base::File DirectoryTree::OpenRoot() const {
   const int fd = ::open(root_.c_str(), kRootFlags);
   if (fd < 0 && errno != ENOENT && errno != ENOTDIR) ThrowSystemError("open", root_);
   base::File root(fd, root_);
-  if (fd < 0 || IdentityOf(root) != identity_) {
+  if (fd >= 0 && IdentityOf(root) == identity_) return root;
+  if (fd >= 0 && HoldsAnything(root_)) {
+    // No waiting brings the one back that was opened, and what this one lacks of it nobody knows.
     throw base::Error(
-        base::ErrorKind::kUnavailable,
-        fmt::format("the directory {} is not there any more, or is another one", root_.native()),
-        {"was the disk unmounted?"});
+        base::ErrorKind::kConflict,
+        fmt::format("another directory has taken the place of {} since it was opened",
+                    root_.native()),
+        {"was it moved or restored, or its disk mounted again? start again to use what is there "
+         "now"});
   }
-  return root;
+  throw base::Error(
+      base::ErrorKind::kUnavailable,
+      fmt::format("the directory {} is not there any more, or is another one", root_.native()),
+      {"was the disk unmounted?"});
 }
 
 void DirectoryTree::CheckRoot() const { OpenRoot(); }
