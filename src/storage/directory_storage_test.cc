@@ -229,6 +229,20 @@ TEST_F(DirectoryStorageTest, ListsNoStrangersButTouchesNoneEither) {
   EXPECT_EQ(Entries(root_).size(), 10U);
 }
 
+TEST_F(DirectoryStorageTest, GivesWhatRootPutsToTheOwnerOfItsRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "root only gives files away";
+  constexpr uid_t kUser = 65534;
+  constexpr gid_t kGroup = 65533;
+  ASSERT_EQ(::chown(root_.c_str(), kUser, kGroup), 0);
+  EXPECT_EQ(Put(storage_, "a/b/c"), PutOutcome::kStored);
+  for (const std::string& name : Entries(root_)) {
+    struct stat status {};
+    ASSERT_EQ(::stat((root_ / name).c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, kUser) << name;
+    EXPECT_EQ(status.st_gid, kGroup) << name;
+  }
+}
+
 TEST_F(DirectoryStorageTest, MayHaveASymbolicLinkAsItsRoot) {
   fs::create_symlink(root_, directory_.path() / "link");
   DirectoryStorage linked(directory_.path() / "link", {});

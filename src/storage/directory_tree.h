@@ -76,6 +76,10 @@ class DirectoryTree {
   Identity identity_;
 };
 
+// What root has created goes to the owner of the root folder, who could not read it otherwise.
+// Does nothing for other users, who create what is theirs.
+void GiveToOwner(const base::File& root, const base::File& created);
+
 // fsyncs one folder: makes changes of its entries durable.
 void SyncFolder(const base::File& folder);
 

@@ -1,11 +1,12 @@
 """`wal push`, `wal fetch`, `wal stream` and `wal status` as PostgreSQL and people call them."""
 
 import filecmp
+import os
 import shutil
 import signal
 
 import pytest
-from harness.process import eventually, run
+from harness.process import SERVER_USER, eventually, run
 
 CONFIG = """
 state_directory = "{path}/state"
@@ -117,6 +118,19 @@ def test_a_receiver_stores_what_is_written_and_ends_when_told(program, server):
     receiver.stop(signal.SIGTERM)
     status = program.run("wal", "status", "shop", "--json", code=None).json()
     assert status["receiver"]["running"] is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root only is somebody else too")
+def test_what_root_backs_up_the_servers_user_can_read_and_go_on_from(workplace, program, server):
+    program.run("backup", "shop", "--pin", user="root", code=None)
+    in_data_as_root = {"cwd": server.data, "user": "root"}
+    server.switch_wal()
+    segment = sorted(path.name for path in (server.data / "pg_wal").iterdir() if len(path.name) == 24)[0]
+    run(program.path, "--config", program.config, "wal", "push", "--source", "shop", f"pg_wal/{segment}", **in_data_as_root)
+    program.run("verify", "--level", "data")
+    assert program.json("backup", "shop", code=None)["id"].startswith("shop/")
+    owners = {path.owner() for path in (workplace.path / "repository").rglob("*")}
+    assert owners == {SERVER_USER}
 
 
 def created_anew(workplace, program):
