@@ -82,8 +82,10 @@ struct SourceFacts {
   std::string server_problem{};  // why it could not be asked
   bool other_cluster = false;    // the server is not the one that the newest backup is of
   std::string slot_problem{};
-  std::optional<AtRisk> at_risk{};  // empty: unknown
-  std::optional<ReceiverFacts> receiver{};
+  std::optional<AtRisk> at_risk{};          // empty: unknown
+  std::optional<ReceiverFacts> receiver{};  // of this host
+  // Whether the server has a receiver connected, of whatever host; empty: unknown.
+  std::optional<bool> receiver_connected{};
   std::vector<CopyFacts> copies{};
 };
 
