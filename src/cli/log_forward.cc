@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <utility>
 
 #include "cli/open_repository.h"
@@ -12,17 +13,34 @@ std::optional<std::string> LogForward::Once(const std::stop_token& stop) {
   if (!Prepare()) return std::nullopt;
   base::NullReporter quiet;
   const replicate::LogCopyResult result = replicate::CopyLog(
-      from_, *to_, {.source = request_.source, .wants = wants_, .after = after_}, quiet, stop);
+      from_, *to_,
+      {.source = request_.source, .wants = wants_, .after = after_, .systems = systems_}, quiet,
+      stop);
   after_ = result.newest;
+  systems_ = result.systems;
   if (result.failures.empty()) return "";
   const replicate::CopyFailure& first = result.failures.front();
   return fmt::format("{}: {}", first.what, first.error.message());
 }
 
-bool LogForward::Prepare() {
+void LogForward::Bring(const std::vector<PushedFile>& files, const std::stop_token& stop) {
+  std::map<pg::SystemIdentifier, std::vector<std::string>> names;
+  for (const PushedFile& file : files) names[file.system].push_back(file.name);
+  for (const auto& [system, of_system] : names)
+    replicate::CopyLogFiles(from_, To(), request_.source, system, of_system, stop);
+}
+
+std::string LogForward::Pair() { return fmt::format("{} {}", from_.id(), To().id()); }
+
+const repo::Repository& LogForward::To() {
   if (!to_) to_ = OpenRepository(session_, *request_.to);
+  return *to_;
+}
+
+bool LogForward::Prepare() {
+  const repo::Repository& to = To();
   if (wants_) return true;
-  replicate::CopyPlan plan = replicate::PlanCopy(from_, *to_, request_.source, {});
+  replicate::CopyPlan plan = replicate::PlanCopy(from_, to, request_.source, {});
   plan.backups.clear();  // they bring the WAL they need themselves
   if (plan.of_target.empty()) return false;
   wants_ = SegmentsFor(session_, from_, request_, plan);

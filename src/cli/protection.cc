@@ -126,6 +126,10 @@ class Judge {
       Attention(fmt::format("the copy in {} lacks the newest backup, {}", copy.repository,
                             facts_.newest->id),
                 hint);
+    if (!copy.forward_problem.empty())
+      Attention(fmt::format("WAL does not get to the copy in {}: {}", copy.repository,
+                            copy.forward_problem),
+                "it is tried again with the next WAL; at once: holdfast copy " + facts_.source);
     if (!copy.wal_gap.empty())
       Attention(fmt::format("the copy in {} lacks WAL behind its newest backup: {}",
                             copy.repository, copy.wal_gap),

@@ -53,6 +53,7 @@ struct CopyFacts {
   std::optional<pg::Lsn> wal_end{};    // without a gap, from its newest backup on
   std::string wal_gap{};               // the segments that are missing behind that, in words
   std::vector<std::string> damaged{};  // backups there that cannot be read
+  std::string forward_problem{};       // why the WAL of this host did not get there at last
 };
 
 struct SourceFacts {

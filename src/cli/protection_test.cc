@@ -55,6 +55,14 @@ TEST_F(AProtectedSource, StaysSoWithACopyThatHasItsNewestBackup) {
   EXPECT_EQ(Judged(), Protection::kProtected);
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenWalDoesNotGetToACopy) {
+  facts.copies = {{.repository = "offsite",
+                   .backups = 1,
+                   .newest = facts.newest,
+                   .forward_problem = "no route to host"}};
+  EXPECT_THAT(Text(), HasSubstr("copy in offsite: no route to host"));
+}
+
 TEST_F(AProtectedSource, NeedsAttentionWhenItsNewestBackupLostPacks) {
   facts.incomplete = {{.id = "shop/x", .text = "2 of its packs are missing"}};
   EXPECT_EQ(Judged(), Protection::kAttention);

@@ -96,6 +96,8 @@ nlohmann::json CopyJson(Session& session, const CopyFacts& copy, base::Time now)
           {"newest_backup", std::move(newest)},
           {"wal_to_lsn",
            copy.wal_end ? nlohmann::json(pg::FormatLsn(*copy.wal_end)) : nlohmann::json()},
+          {"wal_problem",
+           copy.forward_problem.empty() ? nlohmann::json() : nlohmann::json(copy.forward_problem)},
           {"wal_missing", copy.wal_gap.empty() ? nlohmann::json() : nlohmann::json(copy.wal_gap)}};
 }
 
