@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -10,6 +11,15 @@
 namespace holdfast::cli {
 
 std::optional<std::string> LogForward::Once(const std::stop_token& stop) {
+  try {
+    return TryOnce(stop);
+  } catch (const base::Error&) {
+    Forget();
+    throw;
+  }
+}
+
+std::optional<std::string> LogForward::TryOnce(const std::stop_token& stop) {
   if (!Prepare()) return std::nullopt;
   base::NullReporter quiet;
   const replicate::LogCopyResult result = replicate::CopyLog(
@@ -19,8 +29,21 @@ std::optional<std::string> LogForward::Once(const std::stop_token& stop) {
   after_ = result.newest;
   systems_ = result.systems;
   if (result.failures.empty()) return "";
+  const bool conflict = std::ranges::any_of(result.failures, [](const auto& failure) {
+    return failure.error.kind() == base::ErrorKind::kConflict;
+  });
+  if (conflict) Forget();
   const replicate::CopyFailure& first = result.failures.front();
   return fmt::format("{}: {}", first.what, first.error.message());
+}
+
+// Another repository, or an older state of it, may be in the copy's place: it is opened again, and
+// looked through from the beginning.
+void LogForward::Forget() {
+  to_.reset();
+  wants_ = {};
+  after_.clear();
+  systems_.clear();
 }
 
 void LogForward::Bring(const std::vector<PushedFile>& files, const std::stop_token& stop) {

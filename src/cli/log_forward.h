@@ -39,6 +39,8 @@ class LogForward {
   std::string Pair();
 
  private:
+  std::optional<std::string> TryOnce(const std::stop_token& stop);
+  void Forget();
   const repo::Repository& To();
   // False where the target has no backup.
   bool Prepare();

@@ -157,12 +157,19 @@ def test_streamed_wal_goes_to_the_copy_too(workplace, holdfast, postgres, postgr
         (there,) = source["copies"]
         return lsn(there["wal_to_lsn"]) if there["wal_to_lsn"] else 0
     eventually(lambda: copied_up_to() >= position, "the copy to follow")
+    # Another directory in its place, which holds the same, is opened again.
+    run("cp", "-a", offsite(scene), workplace.path / "fresh")
+    offsite(scene).rename(workplace.path / "old")
+    workplace.path.joinpath("fresh").rename(offsite(scene))
+    server.execute("INSERT INTO kept VALUES (1002)")
+    position = lsn(server.value("SELECT pg_current_wal_flush_lsn()"))
+    eventually(lambda: copied_up_to() >= position, "the copy to follow in another directory")
     receiver.stop(signal.SIGTERM)
     server.stop()
     shutil.rmtree(scene.repository)
     to = scene.new_folder()
     scene.program.run("restore", "shop", "--to", to, code=1)
-    assert recovered(postgres_on, to).value("SELECT max(i) FROM kept") == "1001"
+    assert recovered(postgres_on, to).value("SELECT max(i) FROM kept") == "1002"
 
 
 def test_pushed_wal_that_does_not_get_to_a_copy_is_told_until_it_does(workplace, holdfast, postgres):
