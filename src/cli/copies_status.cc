@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "catalog/cluster_facts.h"
+#include "cli/copy_queue.h"
 #include "cli/open_repository.h"
 #include "repo/snapshot.h"
 #include "storage/s3_url.h"
@@ -77,12 +78,23 @@ void ReadCopy(Session& session, const config::Source& source, CopyFacts& copy) {
   if (log) ReadWal(repository, source.name, *log, copy);
 }
 
+// Why WAL that this host brings did not get to the copy at last.
+std::string ForwardProblem(Session& session, const config::Source& source,
+                           const std::string& copy) {
+  try {
+    return CopyQueue(session.config().state_directory, source.name, copy).Problem();
+  } catch (const base::Error& error) {
+    return "whether it does is unknown: " + error.message();
+  }
+}
+
 }  // namespace
 
 std::vector<CopyFacts> GatherCopies(Session& session, const config::Source& source) {
   std::vector<CopyFacts> copies;
   for (const config::Copy& configured : source.copies) {
     CopyFacts copy{.repository = configured.repository};
+    copy.forward_problem = ForwardProblem(session, source, copy.repository);
     try {
       ReadCopy(session, source, copy);
     } catch (const base::Error& error) {

@@ -15,8 +15,10 @@ CopyFollower::CopyFollower(Session& session, const config::Repository& settings,
     : session_(session), source_(source) {
   for (const config::Copy& copy : source.copies) {
     const config::Repository& to = session.config().RepositoryNamed(copy.repository);
-    targets_.push_back({.forward = LogForward(
-                            session, from, {.from = &settings, .to = &to, .source = source.name})});
+    targets_.push_back(
+        {.forward =
+             LogForward(session, from, {.from = &settings, .to = &to, .source = source.name}),
+         .queue = CopyQueue(session.config().state_directory, source.name, to.name)});
   }
   for (Target& target : targets_) {
     target.thread =
@@ -54,8 +56,16 @@ void CopyFollower::Run(Target& target, const std::stop_token& stop) {
 void CopyFollower::Tell(Target& target, std::string problem) {
   if (problem == target.problem) return;
   const std::string& name = target.forward.request().to->name;
+  try {
+    target.queue.SetProblem(problem);
+  } catch (const base::Error& error) {
+    // As a full disk: `status` sees how far the copy reaches all the same.
+    session_.reporter().Warn(
+        fmt::format("how the copy in {} stands cannot be written down: {}", name, error.message()));
+  }
   if (problem.empty()) {
-    session_.reporter().Note(fmt::format("WAL goes to the copy in {} again", name));
+    if (target.problem)
+      session_.reporter().Note(fmt::format("WAL goes to the copy in {} again", name));
   } else {
     session_.reporter().Warn(fmt::format("WAL does not get to the copy in {}: {}", name, problem));
   }

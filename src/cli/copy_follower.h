@@ -4,10 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 
+#include "cli/copy_queue.h"
 #include "cli/log_forward.h"
 #include "cli/session.h"
 #include "repo/repository.h"
@@ -31,7 +33,8 @@ class CopyFollower {
  private:
   struct Target {
     LogForward forward;
-    std::string problem{};  // that was told
+    CopyQueue queue;                       // whose problem `status` shows
+    std::optional<std::string> problem{};  // that was told
     std::jthread thread{};
   };
 

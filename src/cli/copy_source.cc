@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/copy_choice.h"
+#include "cli/copy_queue.h"
 #include "cli/retention_choice.h"
 #include "cli/source_access.h"
 #include "repo/pin.h"
@@ -63,6 +64,16 @@ int WeightOf(ExitCode code) {
   return code == ExitCode::kCorrupt ? 2 : 1;
 }
 
+// What kept WAL from the copy before is over.
+void ForgetProblem(Session& session, const CopyRequest& request) {
+  try {
+    CopyQueue(session.config().state_directory, request.source, request.to->name).SetProblem("");
+  } catch (const base::Error& error) {
+    session.reporter().Note(
+        fmt::format("status may tell of an earlier problem still: {}", error.message()));
+  }
+}
+
 }  // namespace
 
 CopyOutcome CopySource(Session& session, const repo::Repository& from, const repo::Repository& to,
@@ -76,6 +87,8 @@ CopyOutcome CopySource(Session& session, const repo::Repository& from, const rep
   outcome.result =
       replicate::ExecuteCopy(from, to, plan, OptionsOf(session, from, to, request, plan),
                              session.reporter(), session.stop());
+  if (!request.dry_run && request.only.empty() && outcome.result.failures.empty())
+    ForgetProblem(session, request);
   return outcome;
 }
 

@@ -1,16 +1,19 @@
 #include "cli/forward_pushed.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <exception>
+#include <list>
 #include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
 #include <vector>
 
-#include "base/random.h"
+#include "base/synchronized.h"
 #include "cli/commands.h"
+#include "cli/copy_queue.h"
 #include "cli/log_forward.h"
 #include "cli/open_repository.h"
 #include "cli/source_access.h"
@@ -19,78 +22,103 @@
 namespace holdfast::cli {
 namespace {
 
-//   <state>/forward/<source>/wanted   another text for each file that was pushed
-//                           /lock     held by flock while a process forwards
-class ForwardingState {
- public:
-  ForwardingState(Session& session, const std::string& source)
-      : folder_(session.config().state_directory / "forward" / source) {}
-
-  void WantMore() const {
-    base::MakeDirectories(folder_);
-    base::WriteFileDurably(folder_ / "wanted", base::AsBytes(base::RandomHex(8)));
+// Brings what is in the queue, and all else that the copy lacks unless it is in step. What did not
+// get there, in words.
+std::string Bring(LogForward& forward, const CopyQueue& queue, const std::vector<PushedFile>& files,
+                  const std::stop_token& stop) {
+  const std::string pair = forward.Pair();
+  if (queue.IsInStep(pair)) {
+    try {
+      forward.Bring(files, stop);
+      return "";
+    } catch (const base::Error& error) {
+      // What one file said of the copy may be no more than that it is not in step.
+      if (error.kind() == base::ErrorKind::kUnavailable) throw;
+    }
   }
-  base::Bytes Wanted() const {
-    return base::ReadFileIfExists(folder_ / "wanted").value_or(base::Bytes{});
-  }
-  // Empty when another forwards.
-  std::optional<base::File> TryLock() const {
-    base::File lock = base::File::Open(folder_ / "lock", O_RDWR | O_CREAT);
-    if (::flock(lock.fd(), LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno == EWOULDBLOCK) return std::nullopt;
-    throw base::SystemError(errno, fmt::format("cannot lock {}", lock.path().native()));
-  }
-
- private:
-  const base::Path folder_;
-};
-
-std::vector<LogForward> ForwardsOf(Session& session, const config::Source& source,
-                                   const config::Repository& settings,
-                                   const repo::Repository& from) {
-  std::vector<LogForward> forwards;
-  for (const config::Copy& copy : source.copies) {
-    forwards.emplace_back(session, from,
-                          CopyRequest{.from = &settings,
-                                      .to = &session.config().RepositoryNamed(copy.repository),
-                                      .source = source.name});
-  }
-  return forwards;
+  queue.ClearInStep();
+  const std::optional<std::string> problem = forward.Once(stop);
+  if (problem && problem->empty()) queue.SetInStep(pair);
+  return problem.value_or("");
 }
 
-// One copy that cannot be had keeps nothing from another.
-void ForwardOnce(Session& session, std::vector<LogForward>& forwards) {
-  for (LogForward& forward : forwards) {
-    std::string problem;
-    try {
-      problem = forward.Once(session.stop()).value_or("");
-    } catch (const base::Error& error) {
-      if (error.kind() == base::ErrorKind::kCancelled) throw;
-      problem = error.message();
-    }
-    if (!problem.empty())
-      session.reporter().Warn(fmt::format("WAL does not get to the copy in {}: {}",
-                                          forward.request().to->name, problem));
+// Whatever comes of it, the files leave the queue: all that a copy lacks is looked for when it is
+// not in step.
+void ForwardOnce(Session& session, LogForward& forward, const CopyQueue& queue,
+                 const std::stop_token& stop) {
+  const std::vector<PushedFile> files = queue.Files();
+  std::string problem;
+  try {
+    problem = Bring(forward, queue, files, stop);
+  } catch (const base::Error& error) {
+    if (error.kind() == base::ErrorKind::kCancelled) throw;
+    queue.ClearInStep();
+    problem = error.message();
   }
+  queue.SetProblem(problem);
+  if (!problem.empty())
+    session.reporter().Warn(
+        fmt::format("WAL does not get to the copy in {}: {}", forward.request().to->name, problem));
+  queue.Remove(files);
 }
 
 // Until nothing was pushed meanwhile. Whoever pushes after the last look finds the lock free, or
-// this finds what it wanted after giving the lock back.
+// this finds what it put into the queue after giving the lock back.
+void ForwardTo(Session& session, const repo::Repository& from, const CopyRequest& request,
+               std::optional<base::File> lock) {
+  const CopyQueue queue(session.config().state_directory, request.source, request.to->name);
+  while (lock) {
+    LogForward forward(session, from, request);
+    do {
+      ForwardOnce(session, forward, queue, session.stop());
+    } while (!queue.Files().empty());
+    lock.reset();
+    if (!queue.Files().empty()) lock = queue.TryLock();
+  }
+}
+
+struct LockedCopy {
+  CopyRequest request;
+  base::File lock;
+};
+
+// The copies to which no other process forwards.
+std::list<LockedCopy> LockCopies(Session& session, const config::Source& source,
+                                 const config::Repository& from) {
+  std::list<LockedCopy> locked;
+  for (const config::Copy& copy : source.copies) {
+    const CopyQueue queue(session.config().state_directory, source.name, copy.repository);
+    if (auto lock = queue.TryLock())
+      locked.push_back({.request = {.from = &from,
+                                    .to = &session.config().RepositoryNamed(copy.repository),
+                                    .source = source.name},
+                        .lock = std::move(*lock)});
+  }
+  return locked;
+}
+
+// A thread for each copy: none waits for another.
 int Forward(Session& session, const std::string& name) {
   const config::Source& source = session.config().SourceNamed(name);
   const config::Repository& settings = session.config().RepositoryNamed(source.repository);
-  const ForwardingState state(session, name);
-  std::optional<base::Bytes> done;
-  while (done != state.Wanted()) {
-    const std::optional<base::File> lock = state.TryLock();
-    if (!lock) break;
-    const repo::Repository from = OpenRepository(session, settings);
-    std::vector<LogForward> forwards = ForwardsOf(session, source, settings, from);
-    while (done != state.Wanted()) {
-      done = state.Wanted();
-      ForwardOnce(session, forwards);
-    }
+  std::list<LockedCopy> copies = LockCopies(session, source, settings);
+  if (copies.empty()) return ToInt(ExitCode::kDone);
+  const repo::Repository from = OpenRepository(session, settings);
+  base::Synchronized<std::exception_ptr> failure;
+  std::list<std::jthread> threads;
+  for (LockedCopy& copy : copies) {
+    threads.emplace_back([&session, &from, &failure, &copy] {
+      try {
+        ForwardTo(session, from, copy.request, std::move(copy.lock));
+      } catch (...) {
+        failure.With([](std::exception_ptr& first) { first = std::current_exception(); });
+      }
+    });
   }
+  threads.clear();
+  failure.With([](const std::exception_ptr& first) {
+    if (first) std::rethrow_exception(first);
+  });
   return ToInt(ExitCode::kDone);
 }
 
@@ -104,10 +132,12 @@ bool GoesToCopies(Session& session, const std::string& name) {
 
 }  // namespace
 
-void StartForwarding(Session& session, const std::string& source) {
+void StartForwarding(Session& session, const std::string& source, const PushedFile& file) {
   try {
     if (!GoesToCopies(session, source)) return;
-    ForwardingState(session, source).WantMore();
+    const config::Config& config = session.config();
+    for (const config::Copy& copy : config.SourceNamed(source).copies)
+      CopyQueue(config.state_directory, source, copy.repository).Add(file);
     std::vector<std::string> words = {"wal", "forward", source};
     if (session.config().file) {
       words.emplace_back("--config");

@@ -4,13 +4,21 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "cli/copy_source.h"
 #include "cli/session.h"
+#include "pg/lsn.h"
 #include "replicate/log_copy.h"
 #include "repo/repository.h"
 
 namespace holdfast::cli {
+
+// A file of WAL that was pushed.
+struct PushedFile {
+  pg::SystemIdentifier system;
+  std::string name;
+};
 
 // One thread.
 class LogForward {
@@ -24,8 +32,16 @@ class LogForward {
   // Brings what is new. What did not get there, in words, or nothing ("") was wrong. Empty: the
   // copy has no backup yet, and gets its WAL with the first. Throws where the copy cannot be had.
   std::optional<std::string> Once(const std::stop_token& stop);
+  // Brings these, to a copy that has all else. Throws where one does not get there.
+  void Bring(const std::vector<PushedFile>& files, const std::stop_token& stop);
+
+  // The two repositories, in words for machines. Throws where the copy cannot be had.
+  std::string Pair();
 
  private:
+  std::optional<std::string> TryOnce(const std::stop_token& stop);
+  void Forget();
+  const repo::Repository& To();
   // False where the target has no backup.
   bool Prepare();
 
@@ -35,6 +51,7 @@ class LogForward {
   std::optional<repo::Repository> to_;
   replicate::WantsSegment wants_;
   replicate::SegmentNames after_;
+  std::vector<pg::SystemIdentifier> systems_;
 };
 
 }  // namespace holdfast::cli

@@ -128,6 +128,10 @@ class Judge {
       Attention(fmt::format("the copy in {} lacks the newest backup, {}", copy.repository,
                             facts_.newest->id),
                 hint);
+    if (!copy.forward_problem.empty())
+      Attention(fmt::format("WAL does not get to the copy in {}: {}", copy.repository,
+                            copy.forward_problem),
+                "it is tried again with the next WAL; at once: holdfast copy " + facts_.source);
     if (!copy.wal_gap.empty())
       Attention(fmt::format("the copy in {} lacks WAL behind its newest backup: {}",
                             copy.repository, copy.wal_gap),
@@ -155,16 +159,21 @@ class Judge {
   }
 
   void JudgeReceiver() {
-    const std::string start = fmt::format("start it: holdfast wal stream {}", facts_.source);
+    const bool here = facts_.receiver && facts_.receiver->running;
+    const bool elsewhere = !here && facts_.receiver_connected.value_or(false);
+    // What one that ended here has left is old when another runs.
+    if (elsewhere) return;
     if (facts_.receiver && !facts_.receiver->problem.empty())
       Attention("the WAL receiver: " + facts_.receiver->problem,
                 "see holdfast wal status " + facts_.source);
-    if (facts_.receiver && facts_.receiver->running) return;
-    // It may run on another host, which shows in nothing being at risk.
-    if (facts_.at_risk && facts_.at_risk->bytes == 0) return;
-    Attention(facts_.receiver ? "the WAL receiver does not run"
-                              : "no WAL receiver has run on this host, and WAL is not complete in "
-                                "the repository",
+    if (here) return;
+    const std::string start = fmt::format("start it: holdfast wal stream {}", facts_.source);
+    if (facts_.receiver_connected)
+      return Attention(
+          "no WAL receiver runs: what is written now is on the server alone, where a slot keeps it "
+          "until the disk is full",
+          start);
+    Attention("no WAL receiver runs on this host, and whether one does elsewhere is unknown",
               start);
   }
 

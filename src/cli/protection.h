@@ -53,6 +53,7 @@ struct CopyFacts {
   std::optional<pg::Lsn> wal_end{};    // without a gap, from its newest backup on
   std::string wal_gap{};               // the segments that are missing behind that, in words
   std::vector<std::string> damaged{};  // backups there that cannot be read
+  std::string forward_problem{};       // why the WAL of this host did not get there at last
 };
 
 struct SourceFacts {
@@ -82,8 +83,10 @@ struct SourceFacts {
   std::string server_problem{};  // why it could not be asked
   bool other_cluster = false;    // the server is not the one that the newest backup is of
   std::string slot_problem{};
-  std::optional<AtRisk> at_risk{};  // empty: unknown
-  std::optional<ReceiverFacts> receiver{};
+  std::optional<AtRisk> at_risk{};          // empty: unknown
+  std::optional<ReceiverFacts> receiver{};  // of this host
+  // Whether the server has a receiver connected, of whatever host; empty: unknown.
+  std::optional<bool> receiver_connected{};
   std::vector<CopyFacts> copies{};
 };
 

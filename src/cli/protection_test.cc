@@ -55,6 +55,14 @@ TEST_F(AProtectedSource, StaysSoWithACopyThatHasItsNewestBackup) {
   EXPECT_EQ(Judged(), Protection::kProtected);
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenWalDoesNotGetToACopy) {
+  facts.copies = {{.repository = "offsite",
+                   .backups = 1,
+                   .newest = facts.newest,
+                   .forward_problem = "no route to host"}};
+  EXPECT_THAT(Text(), HasSubstr("copy in offsite: no route to host"));
+}
+
 TEST_F(AProtectedSource, NeedsAttentionWhenItsNewestBackupLostPacks) {
   facts.incomplete = {{.id = "shop/x", .text = "2 of its packs are missing"}};
   EXPECT_EQ(Judged(), Protection::kAttention);
@@ -181,17 +189,26 @@ TEST_F(AProtectedSource, NeedsAttentionForALostSlot) {
   EXPECT_EQ(Text(), "slot lost");
 }
 
-TEST_F(AProtectedSource, NeedsAttentionWithoutAReceiverUnlessNothingIsAtRisk) {
+TEST_F(AProtectedSource, NeedsAttentionWithoutAReceiverThoughNothingIsAtRiskYet) {
   facts.receiver->running = false;
-  EXPECT_EQ(Judged(), Protection::kProtected);
-  facts.at_risk = AtRisk{.bytes = 1};
-  EXPECT_THAT(Text(), HasSubstr("does not run"));
+  facts.receiver_connected = false;
+  EXPECT_THAT(Text(), HasSubstr("on the server alone"));
   facts.receiver.reset();
-  EXPECT_THAT(Text(), HasSubstr("no WAL receiver"));
+  EXPECT_THAT(Text(), HasSubstr("on the server alone"));
   facts.at_risk.reset();
-  EXPECT_THAT(Text(), HasSubstr("no WAL receiver"));
+  EXPECT_THAT(Text(), HasSubstr("on the server alone"));
   source.wal = config::WalMode::kPush;
   EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
+TEST_F(AProtectedSource, MayHaveItsReceiverOnAnotherHost) {
+  facts.receiver = ReceiverFacts{.running = false, .problem = "it ended here long ago"};
+  facts.receiver_connected = true;
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.receiver.reset();
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.receiver_connected.reset();
+  EXPECT_THAT(Text(), HasSubstr("elsewhere is unknown"));
 }
 
 TEST_F(AProtectedSource, NeedsAttentionForItsReceiversProblem) {

@@ -1,7 +1,12 @@
 #include "cli/server_position.h"
 
+#include <array>
+#include <optional>
+#include <string>
+
 #include "base/error.h"
 #include "pg/replication.h"
+#include "wal/stream.h"
 
 namespace holdfast::cli {
 namespace {
@@ -36,6 +41,11 @@ ServerPosition ReadServerPosition(pg::ConnectOptions connect, std::string_view s
       .now = base::Time(base::Duration(std::stoll(row.at(3).value())))};
   const auto slot = pg::FindSlot(connection, slot_name);
   position.slot_lost = slot && slot->wal_status == "lost";
+  const std::array<std::optional<std::string>, 1> receiver = {wal::ReceiverSessionName(slot_name)};
+  position.receiver_connected =
+      !connection
+           .Query("SELECT 1 FROM pg_stat_activity WHERE application_name = $1 LIMIT 1", receiver)
+           .empty();
   return position;
 }
 

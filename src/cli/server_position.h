@@ -15,6 +15,7 @@ struct ServerPosition {
   pg::Lsn flushed;  // on a standby: received
   base::Time now;   // the server's clock
   bool slot_lost = false;
+  bool receiver_connected = false;  // a receiver with this slot, of whatever host
 };
 
 // Throws what pg::Connection throws.

@@ -141,6 +141,7 @@ class Gathering {
       facts_.server_problem = error.message();
       return;
     }
+    facts_.receiver_connected = server_->receiver_connected;
     facts_.other_cluster = !clusters_.empty() && clusters_.back().system != server_->system;
     if (configured_->wal != config::WalMode::kPush && server_->slot_lost)
       facts_.slot_problem =

@@ -102,6 +102,8 @@ nlohmann::json CopyJson(Session& session, const CopyFacts& copy, base::Time now)
           {"newest_backup", std::move(newest)},
           {"wal_to_lsn",
            copy.wal_end ? nlohmann::json(pg::FormatLsn(*copy.wal_end)) : nlohmann::json()},
+          {"wal_problem",
+           copy.forward_problem.empty() ? nlohmann::json() : nlohmann::json(copy.forward_problem)},
           {"wal_missing", copy.wal_gap.empty() ? nlohmann::json() : nlohmann::json(copy.wal_gap)}};
 }
 
@@ -143,6 +145,9 @@ nlohmann::json StatusJson(Session& session, const SourceStatus& status) {
           {"windows", std::move(windows)},
           {"at_risk", RiskJson(status.facts.at_risk)},
           {"receiver", status.receiver},
+          {"receiver_connected", status.facts.receiver_connected
+                                     ? nlohmann::json(*status.facts.receiver_connected)
+                                     : nlohmann::json()},
           {"copies", std::move(copies)},
           {"three_two_one", ThreeTwoOneJson(status)}};
 }
@@ -161,8 +166,7 @@ class People {
                                         Age(facts.now - facts.newest->finished), facts.backups));
     for (const ShownWindow& shown : status_.windows) PrintWindow(shown);
     if (facts.server_asked) Line("at risk", RiskText());
-    if (!status_.receiver.is_null())
-      Line("receiver", status_.receiver.value("running", false) ? "running" : "not running");
+    if (const std::string text = ReceiverText(); !text.empty()) Line("receiver", text);
     for (const CopyFacts& copy : facts.copies) Line("copy in " + copy.repository, CopyText(copy));
     if (!status_.places.empty()) Line("copies", PlacesText());
     for (const Reason& reason : status_.reasons) {
@@ -208,6 +212,13 @@ class People {
     for (const HeldPlace& place : status_.places) names.push_back(place.name);
     return fmt::format("{} ({}); {}", names.size(), fmt::join(names, ", "),
                        ToText(CountCopies(status_.places)));
+  }
+
+  std::string ReceiverText() const {
+    const std::optional<bool>& connected = status_.facts.receiver_connected;
+    if (!status_.receiver.is_null() && status_.receiver.value("running", false)) return "running";
+    if (connected.value_or(false)) return "running on another host";
+    return status_.receiver.is_null() && !connected ? "" : "not running";
   }
 
   std::string RiskText() const {

@@ -67,7 +67,7 @@ int Push(Session& session, const Options& options) {
   const Target target = ChooseTarget(session, options, system);
   wal::Archive archive(target.repository, target.source);
   const wal::ArchiveOutcome outcome = wal::Push(archive, path, system);
-  StartForwarding(session, target.source);
+  StartForwarding(session, target.source, {.system = system, .name = path.filename().string()});
   if (session.json())
     session.PrintJson({{"source", target.source},
                        {"file", path.filename().string()},

@@ -58,13 +58,21 @@ int Stream(Session& session, const Options& options) {
   if (settings.name == session.config().RepositoryNamed(source.repository).name &&
       repository.access() == repo::KeyAccess::kEverything)
     copies.emplace(session, settings, repository, source);
-  wal::Stream(
-      archive, stream, session.clock(), session.reporter(),
-      [&](const wal::StreamState& state) {
-        publisher.Show(state);
-        if (copies) copies->Show(state);
-      },
-      session.stop());
+  wal::StreamState last;
+  try {
+    wal::Stream(
+        archive, stream, session.clock(), session.reporter(),
+        [&](const wal::StreamState& state) {
+          last = state;
+          publisher.Show(state);
+          if (copies) copies->Show(state);
+        },
+        session.stop());
+  } catch (const base::Error& error) {
+    last.problem = "it ended: " + error.message();
+    publisher.Show(last);
+    throw;
+  }
   // Being told to stop is how a receiver ends.
   return ToInt(ExitCode::kDone);
 }

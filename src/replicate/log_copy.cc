@@ -65,6 +65,12 @@ Tails TailsOf(storage::Storage& storage, const std::string& prefix) {
   return tails;
 }
 
+void CopyRecord(wal::Archive& ours, wal::Archive& theirs, pg::SystemIdentifier system) {
+  const auto recorded = ours.RecordedTimeline(system);
+  if (!recorded || theirs.RecordedTimeline(system) == recorded) return;
+  theirs.RecordTimeline(system, *recorded);
+}
+
 bool IsPassedOver(const Error& error) {
   return error.kind() == ErrorKind::kCorrupt || error.kind() == ErrorKind::kConflict;
 }
@@ -257,9 +263,7 @@ class ClusterLog {
   }
 
   void CopyTimelineRecord() {
-    const auto recorded = ours_.RecordedTimeline(system_);
-    if (!recorded || options_.dry_run || theirs_.RecordedTimeline(system_) == recorded) return;
-    theirs_.RecordTimeline(system_, *recorded);
+    if (!options_.dry_run) CopyRecord(ours_, theirs_, system_);
   }
 
   const repo::Repository& to_;
@@ -283,10 +287,34 @@ LogCopyResult CopyLog(const repo::Repository& from, const repo::Repository& to,
                       const LogCopyOptions& options, base::Reporter& report,
                       const std::stop_token& stop) {
   LogCopyResult result;
-  for (const pg::SystemIdentifier system : wal::Archive(from, options.source).Systems()) {
+  result.systems =
+      options.systems.empty() ? wal::Archive(from, options.source).Systems() : options.systems;
+  for (const pg::SystemIdentifier system : result.systems) {
     ClusterLog(from, to, options, system, result).Run(report, stop);
   }
   return result;
+}
+
+void CopyLogFiles(const repo::Repository& from, const repo::Repository& to,
+                  const std::string& source, pg::SystemIdentifier system,
+                  const std::vector<std::string>& names, const std::stop_token& stop) {
+  wal::Archive ours(from, source);
+  wal::Archive theirs(to, source);
+  const std::uint32_t size = ours.SegmentSize(system);
+  for (const std::string& name : names) {
+    base::ThrowIfStopped(stop);
+    const std::optional<base::Bytes> contents = ours.Get(system, name);
+    if (!contents)
+      throw Error(ErrorKind::kNotFound, fmt::format("{} is not in the archive any more", name));
+    (void)theirs.Put(system, name, *contents);
+    if (pg::WalFileKindOf(name) != pg::WalFileKind::kSegment || size == 0) continue;
+    const auto segment_size = pg::SegmentSize::FromBytes(size);
+    const auto file = pg::ParseWalFileName(name, segment_size);
+    if (!file) continue;
+    theirs.DropTails(system, file->timeline, pg::SegmentStart(file->segment, segment_size),
+                     *contents);
+  }
+  if (!names.empty()) CopyRecord(ours, theirs, system);
 }
 
 bool HasLog(const repo::Repository& repository, const std::string& source,

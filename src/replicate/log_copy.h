@@ -34,6 +34,7 @@ struct LogCopyOptions {
   WantsSegment wants{};  // empty: all
   // For who copies again and again: only what comes behind these is looked at.
   SegmentNames after{};
+  std::vector<pg::SystemIdentifier> systems{};  // the same; empty: all that are there
   bool dry_run = false;
   std::function<void()> keep_alive = [] {};  // called between files
 };
@@ -44,6 +45,7 @@ struct LogCopyResult {
   std::uint64_t bytes = 0;  // of their content
   // Up to which both have all that was wanted; behind one that could not be copied nothing counts.
   SegmentNames newest{};
+  std::vector<pg::SystemIdentifier> systems{};  // that were looked at
   std::vector<CopyFailure> failures;
 };
 
@@ -55,6 +57,13 @@ struct LogCopyResult {
 LogCopyResult CopyLog(const repo::Repository& from, const repo::Repository& to,
                       const LogCopyOptions& options, base::Reporter& report,
                       const std::stop_token& stop);
+
+// Copies these files of one cluster in this order, for who knows that the target has all else; the
+// number of requests does not grow with the archive. Throws at the first that cannot be copied, and
+// leaves the rest.
+void CopyLogFiles(const repo::Repository& from, const repo::Repository& to,
+                  const std::string& source, pg::SystemIdentifier system,
+                  const std::vector<std::string>& names, const std::stop_token& stop);
 
 // Is all of this stretch in the archive, from its start to its stop?
 bool HasLog(const repo::Repository& repository, const std::string& source,

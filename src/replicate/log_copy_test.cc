@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "pg/testing/expect_error.h"
 #include "replicate/copy.h"
 #include "repo/writer.h"
+#include "storage/metered_storage.h"
 #include "wal/testing/wal_fixture.h"
 
 namespace holdfast::replicate {
@@ -63,6 +65,75 @@ class LogCopyTest : public testing::Test {
   wal::ArchiveFixture to;
   base::NullReporter report;
 };
+
+// What both sides are asked for while `work` runs over them.
+template <typename Work>
+std::vector<std::uint64_t> RequestsOf(wal::ArchiveFixture& from, wal::ArchiveFixture& to,
+                                      Work&& work) {
+  std::vector<std::shared_ptr<storage::MeteredStorage>> meters;
+  std::vector<repo::Repository> sides;
+  for (wal::ArchiveFixture* side : {&from, &to}) {
+    meters.push_back(std::make_shared<storage::MeteredStorage>(side->storage));
+    sides.push_back(repo::Repository::Open(meters.back(), side->clock, repo::Passphrase{"test"}));
+  }
+  work(sides[0], sides[1]);
+  std::vector<std::uint64_t> counts;
+  for (const auto& meter : meters) {
+    const storage::StorageUse use = meter->use();
+    for (const std::uint64_t count :
+         {use.put.requests, use.get.requests, use.get_range.requests, use.stat.requests,
+          use.list.requests, use.remove.requests, use.objects_listed})
+      counts.push_back(count);
+  }
+  return counts;
+}
+
+TEST_F(LogCopyTest, OfOneFileAsksForAsMuchHoweverLargeTheArchiveIs) {
+  PutSegments(from.archive, 1, 2);
+  from.archive.RecordTimeline(kSystem, kFirst);
+  (void)Copy();
+  const auto bring = [&](std::uint64_t segment) {
+    PutSegments(from.archive, segment, segment);
+    (void)to.archive.PutTail(kSystem, kFirst, At(segment), MakePages(kFirst, At(segment), 9000, 1));
+    return RequestsOf(from, to, [&](const repo::Repository& ours, const repo::Repository& theirs) {
+      CopyLogFiles(ours, theirs, "shop", kSystem, {Name(1, segment)}, {});
+    });
+  };
+  const std::vector<std::uint64_t> few = bring(3);
+  PutSegments(from.archive, 4, 30);
+  (void)Copy();
+  EXPECT_EQ(bring(31), few);
+  EXPECT_EQ(to.archive.Get(kSystem, Name(1, 31)), MakeSegment(1, 31));
+  EXPECT_EQ(to.archive.RecordedTimeline(kSystem), kFirst);
+  EXPECT_EQ(to.CountObjects("wal-tail/"), 0U);
+}
+
+TEST_F(LogCopyTest, AgainAndAgainListsOnlyWhatIsNew) {
+  LogCopyResult last;
+  const auto again = [&](std::uint64_t first, std::uint64_t newest) {
+    PutSegments(from.archive, first, newest);
+    last = Copy();
+    PutSegments(from.archive, newest + 1, newest + 1);
+    return RequestsOf(from, to, [&](const repo::Repository& ours, const repo::Repository& theirs) {
+      last = CopyLog(ours, theirs,
+                     {.source = "shop", .after = last.newest, .systems = last.systems}, report, {});
+      EXPECT_EQ(last.files, 1U);
+    });
+  };
+  const std::vector<std::uint64_t> few = again(1, 2);
+  EXPECT_EQ(again(4, 30), few);
+}
+
+TEST_F(LogCopyTest, OfFilesByNameStopsAtTheFirstThatItCannotCopy) {
+  PutSegments(from.archive, 1, 1);
+  PutSegments(from.archive, 3, 3);
+  pg::ExpectError(base::ErrorKind::kNotFound, Name(1, 2), [&] {
+    CopyLogFiles(from.repository, to.repository, "shop", kSystem,
+                 {Name(1, 1), Name(1, 2), Name(1, 3)}, {});
+  });
+  EXPECT_TRUE(to.archive.Contains(kSystem, Name(1, 1)));
+  EXPECT_FALSE(to.archive.Contains(kSystem, Name(1, 3)));
+}
 
 TEST_F(LogCopyTest, CopiesSegmentsHistoriesTailsAndRecords) {
   PutSegments(from.archive, 1, 3);

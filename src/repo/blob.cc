@@ -13,6 +13,8 @@ namespace holdfast::repo {
 namespace {
 
 constexpr std::size_t kIdSize = sizeof(PackId);
+// Holds the footer of a WAL segment and the id behind it.
+constexpr std::uint64_t kUsualEnd = 4 * base::kKiB;
 
 base::ByteView ContainerOf(base::ByteView stored) { return stored.first(stored.size() - kIdSize); }
 
@@ -29,7 +31,34 @@ PackFooter ReadFooter(ContainerReader& reader, std::string_view object_name,
   throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{}: it has no footer", object_name));
 }
 
+base::Bytes RangeOf(storage::Storage& storage, const std::string& object, std::uint64_t offset,
+                    std::uint64_t length) {
+  std::optional<base::Bytes> bytes = storage.GetRange(object, offset, length);
+  if (bytes && bytes->size() == length) return std::move(*bytes);
+  if (bytes) throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{}: it was cut", object));
+  throw base::Error(base::ErrorKind::kNotFound, fmt::format("{} is gone", object));
+}
+
 }  // namespace
+
+void CheckBlobSeal(const Keyring& keyring, storage::Storage& storage, const std::string& object) {
+  const std::optional<storage::ObjectInfo> info = storage.Stat(object);
+  if (!info) throw base::Error(base::ErrorKind::kNotFound, fmt::format("{} is gone", object));
+  const std::uint64_t size = info->size;
+  if (size < kIdSize) {
+    throw base::Error(base::ErrorKind::kCorrupt, fmt::format("{}: it was cut", object));
+  }
+  const base::Bytes header =
+      RangeOf(storage, object, 0, std::min<std::uint64_t>(size, kPackHeaderSize + kSealedKeySize));
+  base::Bytes end;
+  for (std::uint64_t need = kUsualEnd; need != 0;) {
+    const std::uint64_t length = std::min(need, size);
+    end = RangeOf(storage, object, size - length, length);
+    ContainerReader reader(keyring, object, IdOf(end), header);
+    const auto found = reader.ReadFooter(ContainerOf(end), size - kIdSize);
+    need = found.footer ? 0 : found.need + kIdSize;
+  }
+}
 
 base::Bytes SealBlob(const Keyring& keyring, PackKind kind, base::ByteView raw,
                      codec::CompressionOptions compression) {

@@ -117,6 +117,7 @@ struct Lease::State {
   void Renew() {
     next = repository.clock().Steady() + kRetryAfter;
     try {
+      repository.CheckStillThere();
       Put(number + 1);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kUnavailable) return;

@@ -32,7 +32,7 @@ class Lease {
   Lease& operator=(const Lease&) = delete;
 
   // Renews the lease when it is due. A store that does not answer is no reason to give up the work:
-  // it is tried again a minute later.
+  // it is tried again a minute later. Error(kConflict) once the storage holds another repository.
   void KeepAlive();
 
   // The object that holds the lease now.

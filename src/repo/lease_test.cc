@@ -77,6 +77,19 @@ TEST(Lease, IsJudgedByTheClockOfTheStoreAlone) {
   EXPECT_TRUE(IsExpired(info, test.faulty->StoreTime()));
 }
 
+TEST(Lease, IsNotRenewedInAnotherRepository) {
+  TestRepository test;
+  Lease lease(test.repository(), Draft());
+  test.ReplaceByAnother();
+  test.clock.Advance(kLeaseRenewal);
+  try {
+    lease.KeepAlive();
+    FAIL() << "it was renewed";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kConflict) << error.message();
+  }
+}
+
 TEST(ListLeases, RefusesALeaseThatItCannotRead) {
   TestRepository test;
   ASSERT_EQ(test.memory->Put("leases/0011/00000000", base::AsBytes("{}")),

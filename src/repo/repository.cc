@@ -277,6 +277,21 @@ Repository Repository::Open(std::shared_ptr<Storage> storage, base::Clock& clock
            .features = std::move(config.features)}};
 }
 
+void Repository::CheckStillThere() const {
+  const std::string place = storage_->traits().description;
+  try {
+    if (ReadConfig(*storage_) == id()) return;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCorrupt) throw;
+    // Which repository it is cannot be told, and may be once the object was put back.
+    throw Error(ErrorKind::kUnavailable, error.message(), error.hints());
+  }
+  throw Error(ErrorKind::kConflict,
+              fmt::format("{} holds another repository than when this run began", place),
+              {"was it created anew, or replaced? nothing more is written to it; start again to "
+               "use what is there now, with its own key"});
+}
+
 void Repository::CheckMayWrite() const { CheckFeatures(features_.write, "write to"); }
 void Repository::CheckMayPrune() const { CheckFeatures(features_.prune, "prune"); }
 

@@ -85,6 +85,10 @@ class Repository {
   void CheckMayWrite() const;
   void CheckMayPrune() const;
 
+  // Reads the config object again, for who writes for long. Error(kConflict) when the storage holds
+  // another repository by now, kNotFound when it holds none.
+  void CheckStillThere() const;
+
   // What the key does that opened this.
   KeyAccess access() const;
   // Error(kUsage) when it may only add. `work`: what it was to be used for, "restoring" for

@@ -105,6 +105,25 @@ TEST_F(RepositoryTest, OpensWithWhatItWasCreatedWith) {
   EXPECT_NO_THROW(opened.CheckMayPrune());
 }
 
+TEST_F(RepositoryTest, KnowsWhetherItIsStillThere) {
+  const Repository repository = Create();
+  const base::Bytes config = *storage_->Get(kConfigObject);
+  EXPECT_NO_THROW(repository.CheckStillThere());
+
+  const auto kind = [&] { return ErrorOf([&] { repository.CheckStillThere(); }).kind(); };
+  Replace(kConfigObject, base::AsBytes("damaged"));
+  EXPECT_EQ(kind(), ErrorKind::kUnavailable);
+  (void)storage_->Remove(kConfigObject);
+  EXPECT_EQ(kind(), ErrorKind::kNotFound);
+  const auto elsewhere = std::make_shared<storage::MemoryStorage>(clock_);
+  (void)Repository::Create(elsewhere, clock_, Passphrase{"secret"}, kCheap);
+  Replace(kConfigObject, *elsewhere->Get(kConfigObject));
+  EXPECT_EQ(kind(), ErrorKind::kConflict);
+
+  Replace(kConfigObject, config);
+  EXPECT_NO_THROW(repository.CheckStillThere());
+}
+
 TEST_F(RepositoryTest, OpensWithAKeyFile) {
   const KeyFile file = KeyFile::Generate();
   const Repository created = Create(file);

@@ -281,6 +281,7 @@ Snapshot Writer::Commit(SnapshotDraft draft) {
                     .pack_count = packs.size()};
   const base::Bytes contents = EncodeSnapshot(state.repository.keyring(), snapshot, packs);
 
+  state.repository.CheckStillThere();
   CheckDamageMarks(storage, state.damaged, state.needed);
   for (int checks = 1;; ++checks) {
     const base::Time begun = storage.StoreTime();

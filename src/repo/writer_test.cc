@@ -284,6 +284,15 @@ TEST(WriterCommit, FindsAPackThatTheStoreCutShort) {
   EXPECT_TRUE(storage::ListAll(*test.memory, kSnapshotsPrefix).empty());
 }
 
+TEST(WriterCommit, PublishesNothingInAnotherRepository) {
+  TestRepository test;
+  Ready ready(test, test.repository());
+  test.ReplaceByAnother();
+  EXPECT_EQ(KindThrownBy([&] { (void)ready.writer.Commit(ready.draft); }),
+            base::ErrorKind::kConflict);
+  EXPECT_TRUE(storage::ListAll(*test.memory, kSnapshotsPrefix).empty());
+}
+
 TEST(WriterCommit, PublishesNothingWhenAPackWasCondemnedMeanwhile) {
   TestRepository test;
   Ready ready(test, test.repository());

@@ -75,7 +75,7 @@ SetAside ArchiveStage::Run(const RestorePlan& plan, ArchiveFiles& files, Archive
     tasks_.Abort();
   });
   workers.Start([&](const std::stop_token& token) {
-    aside = WalkTree(frames_, plan.backup.facts.tree, plan.config.changed, *this, token);
+    aside = WalkTree(frames_, plan.backup.facts.tree, others_, plan.config.changed, *this, token);
     items_.Close();
     tasks_.Close();
   });

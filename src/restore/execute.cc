@@ -93,7 +93,8 @@ class FileStage final : public TreeSink {
     }
     // Dispatching may fail as well, and must then release the workers: it is one of them.
     workers.Start([this](const std::stop_token& token) {
-      aside_ = WalkTree(frames_, plan_.backup.facts.tree, plan_.config.changed, *this, token);
+      aside_ = WalkTree(frames_, plan_.backup.facts.tree, *plan_.others, plan_.config.changed,
+                        *this, token);
       queue_.Close();
     });
     workers.Join();

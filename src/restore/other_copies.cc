@@ -58,6 +58,10 @@ class Opened {
     read({.entry = entry, .frames = frames_, .keyring = repository_.keyring()});
   }
 
+  std::unique_ptr<repo::TreeReader> Tree() {
+    return std::make_unique<repo::TreeReader>(frames_, backup_.facts.tree);
+  }
+
   bool Holds(const repo::TreeEntry& wanted) {
     const repo::TreeEntry entry = Find(wanted);
     if (packs_.missing.empty() && packs_.marked.empty()) return true;
@@ -223,7 +227,25 @@ bool OtherCopies::TryCopies(const Error& why, const std::function<void(Copy&)>& 
 
 void OtherCopies::Read(const PieceSource& own,
                        const std::function<void(const PieceSource&)>& read) {
-  OwnOrCopy([&] { read(own); }, [&](Copy& copy) { copy.Open(backup_).Read(own.entry, read); });
+  const auto from_copy = [&](Copy& copy) { copy.Open(backup_).Read(own.entry, read); };
+  if (const auto why = WhyLost(own.entry.path)) return FromCopy(*why, from_copy);
+  OwnOrCopy([&] { read(own); }, from_copy);
+}
+
+std::unique_ptr<repo::TreeReader> OtherCopies::TreeBehind(const std::optional<std::string>& path,
+                                                          const Error& why) {
+  std::unique_ptr<repo::TreeReader> tree;
+  FromCopy(why, [&](Copy& copy) { tree = copy.Open(backup_).Tree(); });
+  lost_tree_.With([&](auto& lost) { lost.emplace(LostTree{.behind = path, .why = why}); });
+  return tree;
+}
+
+// Why the entry of this path is no own one; empty when it is.
+std::optional<Error> OtherCopies::WhyLost(const std::string& path) const {
+  return lost_tree_.With([&](const auto& lost) -> std::optional<Error> {
+    if (!lost || (lost->behind && path <= *lost->behind)) return std::nullopt;
+    return lost->why;
+  });
 }
 
 void OtherCopies::ReadLog(wal::Archive& own, const std::function<void(wal::Archive&)>& read) {

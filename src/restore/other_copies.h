@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/reporter.h"
+#include "base/synchronized.h"
 #include "repo/frame_reader.h"
 #include "repo/repository.h"
 #include "repo/snapshot.h"
@@ -58,6 +59,12 @@ class OtherCopies {
   // As above, with archives of the source's WAL.
   void ReadLog(wal::Archive& own, const std::function<void(wal::Archive&)>& read);
 
+  // The backup's tree in a copy, from its beginning, for who cannot read its own behind `path`, or
+  // none of it (empty). From then on what lies behind is read by the copies' entries and from
+  // copies alone. Throws `why` when no copy has it. The reader must not outlive this.
+  std::unique_ptr<repo::TreeReader> TreeBehind(const std::optional<std::string>& path,
+                                               const base::Error& why);
+
   // Can one of them give this file? For a plan: nothing is read but listings and lists of packs,
   // and where a copy lacks packs itself or has damaged ones, the file's maps and what of it lies
   // there.
@@ -69,6 +76,11 @@ class OtherCopies {
 
  private:
   class Copy;
+  struct LostTree {
+    std::optional<std::string> behind;
+    base::Error why;
+  };
+  std::optional<base::Error> WhyLost(const std::string& path) const;
   void OwnOrCopy(const std::function<void()>& own, const std::function<void(Copy&)>& read);
   bool TryCopies(const base::Error& why, const std::function<void(Copy&)>& read);
   void FromCopy(const base::Error& why, const std::function<void(Copy&)>& read);
@@ -77,6 +89,7 @@ class OtherCopies {
   base::Clock& clock_;
   Silence silence_;  // of the own repository
   std::vector<std::unique_ptr<Copy>> copies_;
+  base::Synchronized<std::optional<LostTree>> lost_tree_;
 };
 
 // Reads what lies in the repository of a restore, and what that cannot give from copies.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
@@ -57,6 +58,36 @@ bool AddRegular(repo::TreeEntry file, const std::set<std::string>& changed, Tree
   return true;
 }
 
+// The entries of the own tree, and of a copy's behind the last that could be read.
+class TreeOfAnyCopy {
+ public:
+  TreeOfAnyCopy(repo::FrameReader& frames, const repo::TreeRoot& root, OtherCopies& others)
+      : own_(frames, root), others_(others) {}
+
+  std::optional<repo::TreeEntry> Next() {
+    std::optional<repo::TreeEntry> entry = copied_ ? copied_->Next() : NextOfOwn();
+    while (copied_ && entry && last_ && entry->path <= *last_) entry = copied_->Next();
+    if (entry) last_ = entry->path;
+    return entry;
+  }
+
+ private:
+  std::optional<repo::TreeEntry> NextOfOwn() {
+    try {
+      return own_.Next();
+    } catch (const base::Error& error) {
+      if (!base::MayLieElsewhere(error)) throw;
+      copied_ = others_.TreeBehind(last_, error);
+      return copied_->Next();
+    }
+  }
+
+  repo::TreeReader own_;
+  OtherCopies& others_;
+  std::unique_ptr<repo::TreeReader> copied_;
+  std::optional<std::string> last_;
+};
+
 }  // namespace
 
 std::optional<pg::Oid> TablespaceOf(std::string_view path) {
@@ -70,11 +101,11 @@ const repo::TreeEntry& SetAside::Control() const {
   throw base::Error(base::ErrorKind::kCorrupt, "the backup holds no global/pg_control");
 }
 
-SetAside WalkTree(repo::FrameReader& frames, const repo::TreeRoot& root,
+SetAside WalkTree(repo::FrameReader& frames, const repo::TreeRoot& root, OtherCopies& others,
                   const std::set<std::string>& changed, TreeSink& sink,
                   const std::stop_token& stop) {
   SetAside aside;
-  repo::TreeReader tree(frames, root);
+  TreeOfAnyCopy tree(frames, root, others);
   while (auto entry = tree.Next()) {
     if (stop.stop_requested()) break;
     if (entry->type == repo::FileType::kDirectory) {

@@ -11,6 +11,7 @@
 #include "pg/lsn.h"
 #include "repo/frame_reader.h"
 #include "repo/tree.h"
+#include "restore/other_copies.h"
 
 namespace holdfast::restore {
 
@@ -45,8 +46,8 @@ struct SetAside {
 };
 
 // In the order of the tree. Ends early when asked to stop. `changed`: paths of files that somebody
-// else writes.
-SetAside WalkTree(repo::FrameReader& frames, const repo::TreeRoot& root,
+// else writes. A tree that cannot be read to its end goes on with that of another copy.
+SetAside WalkTree(repo::FrameReader& frames, const repo::TreeRoot& root, OtherCopies& others,
                   const std::set<std::string>& changed, TreeSink& sink,
                   const std::stop_token& stop);
 

@@ -157,6 +157,7 @@ std::optional<PutOutcome> DirectoryStorage::TryPut(std::string_view name, base::
 
   auto temporary = TemporaryFile::Create(folder, options_.file_mode);
   if (!temporary) return std::nullopt;
+  GiveToOwner(folders->front(), temporary->file());
   WriteDurably(temporary->file(), contents);
   switch (Publish(options_.publish_calls, folder, temporary->file(), temporary->name(),
                   std::string(segment))) {

@@ -23,6 +23,8 @@ struct DirectoryOptions {
 // without replacing and syncs the folders up to the root; so a crash leaves at most such a file,
 // which is no object. Any number of processes and hosts may use one directory.
 //
+// Where root puts objects, they and their folders belong to the owner of the root folder.
+//
 // The root may be a symbolic link; inside, links are refused (DirectoryTree). A full disk is
 // Error(kUnavailable) with a hint, and leaves no object.
 class DirectoryStorage final : public Storage {

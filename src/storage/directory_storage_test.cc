@@ -121,6 +121,13 @@ TEST_F(DirectoryStorageTest, ThrowsOnceItsRootIsAnotherFolder) {
   EXPECT_EQ(storage_.Get("a/b"), base::ToBytes("x"));
 }
 
+TEST_F(DirectoryStorageTest, SaysThatAnotherFolderHasTakenThePlaceOfItsRoot) {
+  EXPECT_EQ(Put(storage_, "a/b"), PutOutcome::kStored);
+  fs::rename(root_, directory_.path() / "moved");
+  fs::copy(directory_.path() / "moved", root_, fs::copy_options::recursive);
+  ExpectEverythingToThrow(storage_, ErrorKind::kConflict);
+}
+
 TEST_F(DirectoryStorageTest, ThrowsOnceItsDiskIsUnmounted) {
   ExpectInChild([&] {
     UnshareMounts();
@@ -220,6 +227,20 @@ TEST_F(DirectoryStorageTest, ListsNoStrangersButTouchesNoneEither) {
   EXPECT_EQ(Put(storage_, "a/b"), PutOutcome::kStored);
   EXPECT_THAT(Names(storage_), ElementsAre("a/b"));
   EXPECT_EQ(Entries(root_).size(), 10U);
+}
+
+TEST_F(DirectoryStorageTest, GivesWhatRootPutsToTheOwnerOfItsRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "root only gives files away";
+  constexpr uid_t kUser = 65534;
+  constexpr gid_t kGroup = 65533;
+  ASSERT_EQ(::chown(root_.c_str(), kUser, kGroup), 0);
+  EXPECT_EQ(Put(storage_, "a/b/c"), PutOutcome::kStored);
+  for (const std::string& name : Entries(root_)) {
+    struct stat status {};
+    ASSERT_EQ(::stat((root_ / name).c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, kUser) << name;
+    EXPECT_EQ(status.st_gid, kGroup) << name;
+  }
 }
 
 TEST_F(DirectoryStorageTest, MayHaveASymbolicLinkAsItsRoot) {

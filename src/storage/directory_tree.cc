@@ -36,24 +36,31 @@ EntryKind KindOf(const struct stat& status, const base::Path& path) {
   ThrowForeign(path, S_ISLNK(status.st_mode) ? "a symbolic link" : "a special file");
 }
 
-// Does nothing when it exists already, or when the parent was removed.
-void CreateFolder(const base::File& parent, const std::string& segment, mode_t mode) {
+// The mount point that an unmounted disk leaves behind is empty.
+bool HoldsAnything(const base::Path& folder) {
+  std::error_code error;
+  return !std::filesystem::is_empty(folder, error) && !error;
+}
+
+// False, and does nothing, when it exists already, or when the parent was removed.
+bool CreateFolder(const base::File& parent, const std::string& segment, mode_t mode) {
   const base::Path path = parent.path() / segment;
   if (::mkdirat(parent.fd(), segment.c_str(), mode) != 0) {
     if (errno != EEXIST && errno != ENOENT) ThrowSystemError("create", path);
-    return;
+    return false;
   }
   // mkdir(2) applies the umask.
   struct stat status {};
   if (::fstatat(parent.fd(), segment.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno != ENOENT) ThrowSystemError("look at", path);
-    return;
+    return false;
   }
-  if ((status.st_mode & mode) == mode) return;
+  if ((status.st_mode & mode) == mode) return true;
   const mode_t wanted = (status.st_mode & 07777) | mode;
   if (::fchmodat(parent.fd(), segment.c_str(), wanted, 0) != 0 && errno != ENOENT) {
     ThrowSystemError("set the mode of", path);
   }
+  return true;
 }
 
 }  // namespace
@@ -101,13 +108,20 @@ base::File DirectoryTree::OpenRoot() const {
   const int fd = ::open(root_.c_str(), kRootFlags);
   if (fd < 0 && errno != ENOENT && errno != ENOTDIR) ThrowSystemError("open", root_);
   base::File root(fd, root_);
-  if (fd < 0 || IdentityOf(root) != identity_) {
+  if (fd >= 0 && IdentityOf(root) == identity_) return root;
+  if (fd >= 0 && HoldsAnything(root_)) {
+    // No waiting brings the one back that was opened, and what this one lacks of it nobody knows.
     throw base::Error(
-        base::ErrorKind::kUnavailable,
-        fmt::format("the directory {} is not there any more, or is another one", root_.native()),
-        {"was the disk unmounted?"});
+        base::ErrorKind::kConflict,
+        fmt::format("another directory has taken the place of {} since it was opened",
+                    root_.native()),
+        {"was it moved or restored, or its disk mounted again? start again to use what is there "
+         "now"});
   }
-  return root;
+  throw base::Error(
+      base::ErrorKind::kUnavailable,
+      fmt::format("the directory {} is not there any more, or is another one", root_.native()),
+      {"was the disk unmounted?"});
 }
 
 void DirectoryTree::CheckRoot() const { OpenRoot(); }
@@ -148,12 +162,14 @@ std::optional<std::vector<base::File>> DirectoryTree::OpenOrCreate(std::string_v
     const base::File& parent = folders.back();
     const base::Path path = parent.path() / segment;
     int fd = ::openat(parent.fd(), segment.c_str(), kFolderFlags);
+    bool created = false;
     if (fd < 0 && errno == ENOENT) {
-      CreateFolder(parent, segment, mode);
+      created = CreateFolder(parent, segment, mode);
       fd = ::openat(parent.fd(), segment.c_str(), kFolderFlags);
     }
     if (fd >= 0) {
       folders.emplace_back(fd, path);
+      if (created) GiveToOwner(folders.front(), folders.back());
       return true;
     }
     if (errno == ENOTDIR || errno == ELOOP) {
@@ -184,6 +200,21 @@ std::optional<DirectoryTree::Entry> DirectoryTree::Look(const base::File& folder
   }
   entry.kind = KindOf(entry.status, path);
   return entry;
+}
+
+void GiveToOwner(const base::File& root, const base::File& created) {
+  if (::geteuid() != 0) return;
+  struct stat owner {};
+  struct stat status {};
+  if (::fstat(root.fd(), &owner) != 0) ThrowSystemError("look at", root.path());
+  if (::fstat(created.fd(), &status) != 0) ThrowSystemError("look at", created.path());
+  // Not root's: another's already, as where a server of a network mount gives it to nobody.
+  if (status.st_uid != 0 || owner.st_uid == 0) return;
+  if (::fchown(created.fd(), owner.st_uid, owner.st_gid) == 0) return;
+  // A file system without owners.
+  if (errno != EPERM && errno != EINVAL && errno != ENOTSUP) {
+    ThrowSystemError("set the owner of", created.path());
+  }
 }
 
 void SyncFolder(const base::File& folder) {

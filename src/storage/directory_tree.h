@@ -38,8 +38,8 @@ class DirectoryTree {
   base::Path PathOf(std::string_view name) const { return root_ / name; }
 
   // Throws Error(kUnavailable) unless the root is still the folder it was: a disk that was
-  // unmounted, or another one mounted in its place, must not look like missing objects. To be asked
-  // before "absent" is believed.
+  // unmounted must not look like missing objects. Error(kConflict) where a folder that holds
+  // anything has taken its place. To be asked before "absent" is believed.
   void CheckRoot() const;
 
   // The open folders from the root down to `folder` ("" or "a/b/"); empty when one of them
@@ -75,6 +75,10 @@ class DirectoryTree {
   base::Path root_;
   Identity identity_;
 };
+
+// What root has created goes to the owner of the root folder, who could not read it otherwise.
+// Does nothing for other users, who create what is theirs.
+void GiveToOwner(const base::File& root, const base::File& created);
 
 // fsyncs one folder: makes changes of its entries durable.
 void SyncFolder(const base::File& folder);

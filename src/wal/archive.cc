@@ -152,6 +152,7 @@ ArchiveOutcome Archive::Store(const std::string& object, std::string_view digest
                               repo::PackKind kind, base::ByteView contents) {
   storage::Storage& storage = repository_->storage();
   const base::Bytes blob = repo::SealBlob(repository_->keyring(), kind, contents, {});
+  repository_->CheckStillThere();  // no other can read what is sealed with the keys of this one
   if (storage.Put(object, blob) == storage::PutOutcome::kStored) return ArchiveOutcome::kStored;
   if (!IsDamaged(object, digest)) return ArchiveOutcome::kAlreadyThere;
   (void)storage.Remove(object);
@@ -206,6 +207,15 @@ std::optional<base::Bytes> Archive::Get(pg::SystemIdentifier system, std::string
 
 bool Archive::Contains(pg::SystemIdentifier system, std::string_view file_name) {
   return FindObject(system, file_name).has_value();
+}
+
+bool Archive::ContainsSealed(pg::SystemIdentifier system, std::string_view file_name) {
+  const std::optional<std::string> digest = FindObject(system, file_name);
+  if (!digest) return false;
+  repo::CheckBlobSeal(
+      repository_->keyring(), repository_->storage(),
+      FilePrefix(WalPrefix(source_, system), TimelineOf(file_name), file_name) + *digest);
+  return true;
 }
 
 bool Archive::Holds(pg::SystemIdentifier system, std::string_view file_name,

@@ -84,6 +84,9 @@ class Archive {
   // names the object.
   std::optional<base::Bytes> Get(pg::SystemIdentifier system, std::string_view file_name);
   bool Contains(pg::SystemIdentifier system, std::string_view file_name);
+  // The same for who relies on it: Error(kCorrupt) when it was cut, or sealed with other keys than
+  // this repository's. Its content is not read.
+  bool ContainsSealed(pg::SystemIdentifier system, std::string_view file_name);
   // That very content is there. Nothing but names is looked at.
   bool Holds(pg::SystemIdentifier system, std::string_view file_name, base::ByteView contents);
   // A keyed digest of a file's source, cluster, name and content, 32 hex digits: who finds it

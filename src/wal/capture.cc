@@ -101,7 +101,7 @@ Capture::Outcome Capture::TryFollow(const std::stop_token& stop) {
 Capture::Outcome Capture::TakeHistory() {
   if (has_history_ || options_.timeline == pg::TimelineId(1)) return Outcome::kTaken;
   const std::string name = pg::FormatHistoryName(options_.timeline);
-  if (!archive_->Contains(options_.system, name)) {
+  if (!IsThere(name)) {
     const std::optional<base::Bytes> text = ReadFile(name, kMaxHistory);
     if (!text) {
       lost_ = name;
@@ -150,11 +150,25 @@ void Capture::Store(const Piece& piece) {
 }
 
 bool Capture::NoteArrival() {
-  if (!archive_->Contains(options_.system, next_name())) return false;
+  if (!IsThere(next_name())) return false;
   delivery_.Arrived();
   captured_.by_others.push_back(next_name());
   next_ = pg::NextSegment(next_);
   return true;
+}
+
+// Others wrote it: that it lies there is no proof that it can be read.
+bool Capture::IsThere(const std::string& name) {
+  try {
+    return archive_->ContainsSealed(options_.system, name);
+  } catch (base::Error& error) {
+    if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    error.AddContext("WAL that the backup needs cannot be read");
+    error.AddHint(
+        "was the repository created anew while a receiver or a pushing server wrote to it? remove "
+        "the object, start them again, and take the backup again");
+    throw;
+  }
 }
 
 // Waiting for others costs nothing where the server keeps the WAL meanwhile: those who are known to

@@ -79,6 +79,7 @@ class Capture {
   Outcome TakeWhole(const std::stop_token& stop);
   Outcome Take(std::optional<pg::Lsn> backup_stop);
   bool NoteArrival();
+  bool IsThere(const std::string& name);
   bool IsWorthWaiting();
   bool ArchiveReaches(pg::Lsn position);
   std::optional<Piece> ReadNext(std::optional<pg::Lsn> backup_stop);

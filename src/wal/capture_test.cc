@@ -1,5 +1,6 @@
 #include "wal/capture.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -97,6 +98,20 @@ TEST_F(CaptureTest, LeavesToOthersWhatTheyDeliver) {
   EXPECT_THAT(captured.by_others, ElementsAre(Name(1, 2), Name(1, 3)));
   EXPECT_THAT(captured.by_us, IsEmpty());
   EXPECT_EQ(server_.reads, 0);
+}
+
+TEST_F(CaptureTest, DoesNotCountOnWalThatIsSealedWithOtherKeys) {
+  const ArchiveFixture other;
+  const std::string object =
+      fmt::format("wal/shop/{}/00000001/{}.{}", kSystem.value(), Name(1, 2), std::string(32, 'a'));
+  (void)storage->Put(object, other.Seal(MakeSegment(1, 2)));
+  for (const bool add_only : {false, true}) {
+    const repo::Repository opened = add_only ? AddOnly() : repository;
+    Archive own(opened, "shop");
+    server_.Write(2);
+    Capture capture(own, server_, Options(), clock, report_);
+    ExpectError(ErrorKind::kCorrupt, "cannot be read", [&] { (void)capture.Finish(At(3), {}); });
+  }
 }
 
 TEST_F(CaptureTest, ReadsWhatAnArchiverDoesNotBringInTime) {

@@ -1,6 +1,8 @@
 // A WalServer that is PostgreSQL.
 #include <fmt/format.h>
 
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -16,7 +18,10 @@ namespace {
 class PostgresSession final : public ServerSession {
  public:
   PostgresSession(const pg::ConnectOptions& connect, std::string slot_name)
-      : connection_(pg::Connection::Open(connect)), slot_name_(std::move(slot_name)) {}
+      : connection_(pg::Connection::Open(connect)), slot_name_(std::move(slot_name)) {
+    const std::array<std::optional<std::string>, 1> name = {ReceiverSessionName(slot_name_)};
+    (void)connection_.Query("SELECT set_config('application_name', $1, false)", name);
+  }
 
   ServerFacts Facts() override {
     const std::vector<pg::Row> rows = connection_.Query(

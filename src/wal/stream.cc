@@ -25,6 +25,11 @@ void WarnOfLeftovers(const Spool& spool, const Uploader& uploader, base::Reporte
 
 }  // namespace
 
+std::string ReceiverSessionName(std::string_view slot_name) {
+  constexpr std::size_t kLongestName = 63;  // the server cuts the rest off
+  return fmt::format("receiver {}", slot_name).substr(0, kLongestName);
+}
+
 void StreamFrom(WalServer& server, Archive& archive, const StreamOptions& options,
                 base::Clock& clock, base::Reporter& report,
                 const std::function<void(const StreamState&)>& observe,

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -52,6 +53,10 @@ struct StreamState {
   std::optional<base::Time> last_received;
   std::string problem;  // empty when all is well
 };
+
+// The application_name of a receiver's session, by which others find on the server that one with
+// this slot runs.
+std::string ReceiverSessionName(std::string_view slot_name);
 
 // Runs until `stop`, `stop_at` or a failure that trying again cannot mend (Error(kConflict):
 // rolled-back server, another receiver; kDenied). Connection losses and unreachable stores are

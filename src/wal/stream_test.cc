@@ -134,6 +134,40 @@ TEST_F(StreamTest, AlarmsWhenTheOpenSegmentIsArchivedWithOtherContents) {
   EXPECT_THAT(error.message(), HasSubstr("begins otherwise"));
 }
 
+TEST_F(StreamTest, StopsOnceTheRepositoryIsAnother) {
+  server_.Grow(kSmallBytes);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  const pg::Lsn stored = server_.flush();
+  for (const storage::ObjectInfo& object : storage::ListAll(*storage, "")) {
+    (void)storage->Remove(object.name);
+  }
+  const base::Bytes config = storage::GetExisting(*ArchiveFixture().storage, "config");
+  (void)storage->Put("config", config);
+  server_.Grow(2 * kSmallBytes);
+  ASSERT_TRUE(stream.AwaitEnd());
+  const base::Error error = stream.Stop().value();
+  EXPECT_EQ(error.kind(), ErrorKind::kConflict);
+  EXPECT_THAT(error.message(), HasSubstr("another repository"));
+  EXPECT_EQ(CountObjects("wal/shop/7301234567890123456/00000001/"), 0U);
+  EXPECT_EQ(CountObjects("wal-tail/"), 0U);
+  EXPECT_LE(server_.slot().value(), stored);
+}
+
+// The config may come back, and tells then which repository it is.
+TEST_F(StreamTest, WaitsWhileTheRepositoryHasNoConfig) {
+  server_.Grow(kSmallBytes);
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  const base::Bytes config = storage::GetExisting(*storage, "config");
+  (void)storage->Remove("config");
+  server_.Grow(kSmallBytes);
+  ASSERT_TRUE(stream.AwaitProblem("there is no repository"));
+  (void)storage->Put("config", config);
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  EXPECT_FALSE(stream.Stop());
+}
+
 // A receiver on a host that may only add.
 class AddOnlyStreamTest : public StreamTest {
  protected:

@@ -157,12 +157,58 @@ def test_streamed_wal_goes_to_the_copy_too(workplace, holdfast, postgres, postgr
         (there,) = source["copies"]
         return lsn(there["wal_to_lsn"]) if there["wal_to_lsn"] else 0
     eventually(lambda: copied_up_to() >= position, "the copy to follow")
+    # Another directory in its place, which holds the same, is opened again.
+    run("cp", "-a", offsite(scene), workplace.path / "fresh")
+    offsite(scene).rename(workplace.path / "old")
+    workplace.path.joinpath("fresh").rename(offsite(scene))
+    server.execute("INSERT INTO kept VALUES (1002)")
+    position = lsn(server.value("SELECT pg_current_wal_flush_lsn()"))
+    eventually(lambda: copied_up_to() >= position, "the copy to follow in another directory")
     receiver.stop(signal.SIGTERM)
     server.stop()
     shutil.rmtree(scene.repository)
     to = scene.new_folder()
     scene.program.run("restore", "shop", "--to", to, code=1)
-    assert recovered(postgres_on, to).value("SELECT max(i) FROM kept") == "1001"
+    assert recovered(postgres_on, to).value("SELECT max(i) FROM kept") == "1002"
+
+
+def test_pushed_wal_that_does_not_get_to_a_copy_is_told_until_it_does(workplace, holdfast, postgres):
+    server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
+    scene = new_scene(workplace, holdfast, server, copies='copies = [{ repository = "offsite" }]')
+    back_up(scene, 1)
+    state = workplace.path / "state/forward/shop/offsite"
+
+    def push(number):
+        server.execute(f"UPDATE ledger SET round = {number} WHERE i > 19900")
+        return archive_all(scene)
+
+    def there(segment):
+        return any(path.name.startswith(segment) for path in segments_in(offsite(scene)))
+
+    def problem():
+        (source,) = scene.program.json("status", code=None)["sources"]
+        return source["copies"][0]["wal_problem"]
+
+    def by_name(number):
+        """What the copy is in step with goes there by name; nothing stays in the queue."""
+        eventually((state / "in-step").exists, "the copy to be in step")
+        segment = push(number)
+        eventually(lambda: there(segment) and not list((state / "pushed").iterdir()), f"{segment} to be in the copy")
+        assert (state / "in-step").exists() and problem() is None
+
+    push(2)
+    by_name(3)
+    aside = workplace.path / "aside"
+    offsite(scene).rename(aside)
+    missed = push(4)
+    eventually((state / "problem").exists, "the trouble to be written down")
+    assert problem() and not (state / "in-step").exists()
+    aside.rename(offsite(scene))
+    assert "WAL does not get to the copy in offsite" in scene.program.run("status", code=1).out
+    assert not there(missed)
+    push(5)
+    eventually(lambda: there(missed) and problem() is None, "the next push to make up for it")
+    by_name(6)
 
 
 def test_what_cannot_be_copied_is_refused(scene):

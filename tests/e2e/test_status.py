@@ -1,5 +1,6 @@
 """`status`: what can be recovered, what is at risk, and what is wrong, said in time and only when it is so."""
 
+import shutil
 import signal
 
 import pytest
@@ -64,7 +65,7 @@ def test_without_a_backup_nothing_is_protected_and_nothing_is_known_to_be_at_ris
     assert line.startswith("HOLDFAST CRITICAL - shop unprotected") and line.count("\n") == 1
 
 
-def test_a_backup_and_a_receiver_protect_and_a_stopped_receiver_is_told(program, server):
+def test_a_backup_and_a_receiver_protect_and_a_receiver_that_died_is_told(workplace, program, server):
     receiver = program.start("wal", "stream", "shop")
     program.run("backup", "shop")
     server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
@@ -75,11 +76,37 @@ def test_a_backup_and_a_receiver_protect_and_a_stopped_receiver_is_told(program,
     assert window["from"] <= window["to"]
     assert source["newest_backup"]["id"].startswith("shop/") and source["receiver"]["running"]
     assert program.run("status", "--check").out.startswith("HOLDFAST OK - shop protected")
-    receiver.stop(signal.SIGTERM)
+    away = {"HOLDFAST_STATE_DIRECTORY": workplace.path / "elsewhere"}
+    (elsewhere,) = program.json("status", "shop", env=away)["sources"]
+    assert elsewhere["state"] == "protected" and elsewhere["receiver"] is None and elsewhere["receiver_connected"]
+    assert "running on another host" in program.run("status", "shop", env=away).out
+    receiver.kill()
+    eventually(lambda: not is_protected(program), "the server to notice that the receiver is gone")
+    idle = status(program, code=1)
+    assert idle["state"] == "attention" and "no WAL receiver runs" in texts(idle)
+    assert idle["at_risk"]["bytes"] == 0 and not idle["receiver_connected"]
     server.execute("CREATE TABLE u AS SELECT generate_series(1, 1000) AS i")
     late = status(program, code=1)
-    assert late["state"] == "attention" and "receiver does not run" in texts(late)
+    assert late["state"] == "attention" and "no WAL receiver runs" in texts(late)
     assert late["at_risk"]["bytes"] > 0 and late["at_risk"]["seconds"] >= 0
+
+
+def test_what_ended_a_receiver_is_told(workplace, program, server):
+    receiver = program.start("wal", "stream", "shop")
+    program.run("backup", "shop")
+    eventually(lambda: is_protected(program), "everything is in the repository")
+    config = workplace.path / "repository/config"
+    config.write_bytes(config.read_bytes()[::-1])
+    server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
+    receiver.wait_for_output("WAL waits in the spool")
+    workplace.path.joinpath("repository").rename(workplace.path / "moved")
+    workplace.folder("repository").joinpath("other").write_text("something else\n")
+    receiver.wait(code=4)
+    shutil.rmtree(workplace.path / "repository")
+    workplace.path.joinpath("moved").rename(workplace.path / "repository")
+    config.write_bytes(config.read_bytes()[::-1])
+    ended = status(program, code=1)
+    assert "it ended: another directory has taken the place" in texts(ended)
 
 
 def test_a_gap_after_the_newest_backup_ends_recovery_until_the_next_one(program, server):

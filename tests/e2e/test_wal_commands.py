@@ -1,10 +1,12 @@
 """`wal push`, `wal fetch`, `wal stream` and `wal status` as PostgreSQL and people call them."""
 
 import filecmp
+import os
+import shutil
 import signal
 
 import pytest
-from harness.process import eventually, run
+from harness.process import SERVER_USER, eventually, run
 
 CONFIG = """
 state_directory = "{path}/state"
@@ -116,6 +118,73 @@ def test_a_receiver_stores_what_is_written_and_ends_when_told(program, server):
     receiver.stop(signal.SIGTERM)
     status = program.run("wal", "status", "shop", "--json", code=None).json()
     assert status["receiver"]["running"] is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root only is somebody else too")
+def test_what_root_backs_up_the_servers_user_can_read_and_go_on_from(workplace, program, server):
+    program.run("backup", "shop", "--pin", user="root", code=None)
+    in_data_as_root = {"cwd": server.data, "user": "root"}
+    server.switch_wal()
+    segment = sorted(path.name for path in (server.data / "pg_wal").iterdir() if len(path.name) == 24)[0]
+    run(program.path, "--config", program.config, "wal", "push", "--source", "shop", f"pg_wal/{segment}", **in_data_as_root)
+    program.run("verify", "--level", "data")
+    assert program.json("backup", "shop", code=None)["id"].startswith("shop/")
+    owners = {path.owner() for path in (workplace.path / "repository").rglob("*")}
+    assert owners == {SERVER_USER}
+
+
+def created_anew(workplace, program):
+    """The same folder, emptied: its own keys no longer open what is in it."""
+    empty(workplace.path / "repository")
+    (workplace.path / "main.key").unlink()
+    program.run("init")
+
+
+def replaced_by_a_new_one(workplace, program):
+    shutil.rmtree(workplace.path / "repository")
+    (workplace.path / "main.key").unlink()
+    program.run("init")
+
+
+def replaced_by_its_copy(workplace, program):
+    repository = workplace.path / "repository"
+    run("cp", "-a", repository, f"{repository}.copy")
+    repository.rename(f"{repository}.old")
+    workplace.path.joinpath("repository.copy").rename(repository)
+
+
+def empty(folder):
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def await_stored(program, receiver, position):
+    """Until the receiver itself says that it has stored so much."""
+    def stored():
+        assert receiver.running(), receiver.wait()
+        state = program.run("wal", "status", "shop", "--json", code=None).json()["receiver"]
+        return state and state["running"] and state["stored_lsn"] and lsn(state["stored_lsn"]) >= lsn(position)
+
+    eventually(stored, f"the receiver to have stored {position}")
+
+
+@pytest.mark.parametrize("happens", [created_anew, replaced_by_a_new_one, replaced_by_its_copy])
+def test_a_receiver_ends_when_another_repository_takes_the_place_of_its_own(workplace, program, server, happens):
+    def files():
+        return {path for path in (workplace.path / "repository").rglob("*") if path.is_file()}
+
+    receiver = program.start("wal", "stream", "shop")
+    server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
+    await_stored(program, receiver, server.lsn())
+    happens(workplace, program)
+    before = files()
+    server.execute("INSERT INTO t SELECT generate_series(1, 1000)")
+    server.switch_wal()
+    ended = receiver.wait(code=4)
+    assert "another" in ended.err and "\nhint: " in ended.err
+    assert files() == before
+    again = program.start("wal", "stream", "shop")
+    await_stored(program, again, server.lsn())
 
 
 def lsn(text):

@@ -250,6 +250,12 @@ std::unique_ptr<TestRepository> TestRepository::Clone() const {
   return std::unique_ptr<TestRepository>(new TestRepository(this));
 }
 
+void TestRepository::ReplaceByAnother() {
+  const TestRepository other;
+  (void)memory->Remove(kConfigObject);
+  (void)memory->Put(kConfigObject, storage::GetExisting(*other.memory, kConfigObject));
+}
+
 base::Bytes ModelPage(std::uint32_t number, std::uint32_t version) {
   base::Bytes page(kPageSize);
   if (version == 0) return page;

@@ -27,6 +27,8 @@ class TestRepository {
   TestRepository();
   // The same objects in a memory of their own.
   std::unique_ptr<TestRepository> Clone() const;
+  // As if the storage was emptied and initialised anew; the packs stay.
+  void ReplaceByAnother();
 
   base::ManualClock clock;
   std::shared_ptr<storage::MemoryStorage> memory;

@@ -1,0 +1,63 @@
+#include "cli/copy_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/testing/temporary_directory.h"
+
+namespace holdfast::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+using testing::IsEmpty;
+
+const pg::SystemIdentifier kSystem(7301234567890123456);
+
+class CopyQueueTest : public testing::Test {
+ protected:
+  storage::TemporaryDirectory state_;
+  const CopyQueue queue_{state_.path(), "shop", "offsite"};
+};
+
+TEST_F(CopyQueueTest, KeepsWhatWasPushedInTheOrderToCopyIt) {
+  EXPECT_THAT(queue_.Files(), IsEmpty());
+  for (const char* name : {"000000020000000000000004", "000000010000000000000003",
+                           "00000002.history", "000000010000000000000003"})
+    queue_.Add({.system = kSystem, .name = name});
+  const std::vector<PushedFile> files = queue_.Files();
+  EXPECT_THAT(files, ElementsAre(Field(&PushedFile::name, "00000002.history"),
+                                 Field(&PushedFile::name, "000000010000000000000003"),
+                                 Field(&PushedFile::name, "000000020000000000000004")));
+  EXPECT_EQ(files.front().system, kSystem);
+  queue_.Add({.system = kSystem, .name = "000000020000000000000005"});
+  queue_.Remove(files);
+  EXPECT_THAT(queue_.Files(), ElementsAre(Field(&PushedFile::name, "000000020000000000000005")));
+  EXPECT_THAT(CopyQueue(state_.path(), "shop", "other").Files(), IsEmpty());
+}
+
+TEST_F(CopyQueueTest, IsInStepForOnePairOfRepositoriesUntilThatIsCleared) {
+  EXPECT_FALSE(queue_.IsInStep("a b"));
+  queue_.SetInStep("a b");
+  EXPECT_TRUE(queue_.IsInStep("a b"));
+  EXPECT_FALSE(queue_.IsInStep("a c"));
+  queue_.ClearInStep();
+  EXPECT_FALSE(queue_.IsInStep("a b"));
+}
+
+TEST_F(CopyQueueTest, RemembersAProblemUntilItIsOver) {
+  EXPECT_EQ(queue_.Problem(), "");
+  queue_.SetProblem("no route to host");
+  EXPECT_EQ(CopyQueue(state_.path(), "shop", "offsite").Problem(), "no route to host");
+  queue_.SetProblem("");
+  EXPECT_EQ(queue_.Problem(), "");
+}
+
+TEST_F(CopyQueueTest, IsLockedByOneProcess) {
+  const auto lock = queue_.TryLock();
+  EXPECT_TRUE(lock);
+  EXPECT_FALSE(queue_.TryLock());
+}
+
+}  // namespace
+}  // namespace holdfast::cli
