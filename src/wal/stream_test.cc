@@ -162,7 +162,7 @@ TEST_F(StreamTest, WaitsWhileTheRepositoryHasNoConfig) {
   const base::Bytes config = storage::GetExisting(*storage, "config");
   (void)storage->Remove("config");
   server_.Grow(kSmallBytes);
-  ASSERT_TRUE(stream.AwaitProblem("there is no repository"));
+  ASSERT_TRUE(stream.AwaitProblem("lost its object config"));
   (void)storage->Put("config", config);
   ASSERT_TRUE(stream.AwaitStored(server_.flush()));
   EXPECT_FALSE(stream.Stop());
