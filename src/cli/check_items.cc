@@ -146,11 +146,9 @@ ExitCode ExitCodeOf(const std::vector<CheckItem>& items) {
 
 std::vector<CheckItem> JudgeServer(const ServerView& server) {
   std::vector<CheckItem> items = {JudgeVersion(server)};
-  items.push_back(server.in_recovery
-                      ? Failed("primary", "the server is a standby, and backups need the primary",
-                               "name the primary in the source's connection; "
-                               "target_session_attrs=read-write chooses it among several hosts")
-                      : Ok("primary", "the server is a primary"));
+  items.push_back(Ok("role", server.in_recovery ? "the server is a standby: backups spare the "
+                                                  "primary, and are as new as what it has replayed"
+                                                : "the server is a primary"));
   const std::string level = Setting(server, "wal_level");
   items.push_back(level == "replica" || level == "logical"
                       ? Ok("wal_level", level)

@@ -76,12 +76,17 @@ TEST_P(OneThingWrong, IsTheOnlyItemAndSaysWhatToDo) {
 constexpr CheckState kAttention = CheckState::kAttention;
 constexpr CheckState kFailed = CheckState::kFailed;
 
+TEST(JudgeServer, TakesAStandbyAsWell) {
+  ServerView server = Sound();
+  server.in_recovery = true;
+  for (const CheckItem& item : Judged(server)) EXPECT_EQ(item.state, CheckState::kOk) << item.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, OneThingWrong,
     testing::Values(
         Case{"version", kFailed, [](ServerView& s) { s.version = 120010; }},
         Case{"version", kFailed, [](ServerView& s) { s.version = 190000; }},
-        Case{"primary", kFailed, [](ServerView& s) { s.in_recovery = true; }},
         Case{"wal_level", kFailed, Set("wal_level", "minimal")},
         Case{"fsync", kAttention, Set("fsync", "off")},
         Case{"full_page_writes", kAttention, Set("full_page_writes", "off")},

@@ -36,12 +36,6 @@ std::string AsOid(std::int32_t key) { return fmt::format("{}", static_cast<std::
 
 void RefuseWhatCannotBeBackedUp(const ClusterFacts& facts, const Connection& connection) {
   MajorVersion::FromServerVersionNumber(static_cast<std::uint32_t>(facts.server_version));
-  if (facts.in_recovery) {
-    Conflict(fmt::format("{} is a standby, and backups are taken from the primary",
-                         connection.host_description()),
-             {"connect to the primary; with several hosts in the conninfo: "
-              "target_session_attrs=read-write"});
-  }
   if (facts.wal_level == "minimal") {
     Conflict(fmt::format("{} has wal_level = minimal, which leaves out what a backup needs",
                          connection.host_description()),
@@ -110,8 +104,14 @@ TimelineId TimelineOfLastCheckpoint(Connection& connection) {
   return TimelineId(ParseDigits<std::uint32_t>(text).value());
 }
 
-// The timeline that WAL is written on now: the first part of a segment's name.
-TimelineId WritingTimeline(Connection& connection, Lsn lsn) {
+// On a standby that of the WAL which makes the backup consistent; on a primary the one that is
+// written on: the first part of a segment's name.
+TimelineId TimelineAtStop(Connection& connection, const ClusterFacts& facts, Lsn lsn) {
+  if (facts.in_recovery) {
+    const std::string text =
+        connection.QueryValue("SELECT min_recovery_end_timeline FROM pg_control_recovery()");
+    return TimelineId(ParseDigits<std::uint32_t>(text).value());
+  }
   const std::optional<std::string> parameters[] = {FormatLsn(lsn)};
   const std::string name = connection.QueryValue("SELECT pg_walfile_name($1::pg_lsn)", parameters);
   const auto timeline = ParseUpperHex(std::string_view(name).substr(0, 8));
@@ -148,9 +148,13 @@ struct BackupSession::State {
     const std::vector<Row> rows = connection.Query(
         "SELECT pg_backend_pid(), pg_postmaster_start_time(), pg_is_in_recovery()");
     const Row& row = rows.at(0);
-    if (row.at(0) == fmt::format("{}", proof.backend_pid) && row.at(1) == proof.postmaster_start &&
-        row.at(2) == "f") {
-      return;
+    const bool same =
+        row.at(0) == fmt::format("{}", proof.backend_pid) && row.at(1) == proof.postmaster_start;
+    const bool in_recovery = row.at(2) == "t";
+    if (same && in_recovery == facts.in_recovery) return;
+    if (same && facts.in_recovery) {
+      Conflict(fmt::format("{} was promoted during the backup", connection.host_description()),
+               {"take the backup again"});
     }
     Conflict(fmt::format("{} is no longer the server session that the backup was started in",
                          connection.host_description()),
@@ -209,7 +213,7 @@ BackupStop BackupSession::Stop() {
   stop.lsn = ParseLsn(row.at(0).value());
   stop.backup_label = row.at(1).value();
   stop.tablespace_map = row.at(2).value_or("");
-  stop.timeline = WritingTimeline(connection, stop.lsn);
+  stop.timeline = TimelineAtStop(connection, state_->facts, stop.lsn);
   stop.time = ServerTime(connection);
   if (stop.timeline != state_->start.timeline) {
     Conflict(fmt::format("the server changed from timeline {} to {} during the backup",

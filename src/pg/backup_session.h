@@ -1,5 +1,9 @@
 // The connection that holds a non-exclusive backup open: pg_backup_start ... pg_backup_stop (13 and
 // 14: pg_start_backup, pg_stop_backup), with the facts about the cluster that a backup needs.
+//
+// Of a standby too. It starts at the redo position of the last restartpoint, and ends where the
+// control file says that recovery must get to (src/backend/access/transam/xlog.c,
+// do_pg_backup_stop): nothing is written for it, and no segment is switched.
 #pragma once
 
 #include <chrono>
@@ -82,8 +86,8 @@ struct BackupSessionOptions {
 // thread-safe.
 class BackupSession {
  public:
-  // Error(kUsage) for a major version that is not supported, Error(kConflict) for a standby and for
-  // wal_level = minimal, SqlError(kDenied) when the role lacks a grant.
+  // Error(kUsage) for a major version that is not supported, Error(kConflict) for wal_level =
+  // minimal, SqlError(kDenied) when the role lacks a grant.
   static BackupSession Start(const BackupSessionOptions& options);
   ~BackupSession();
   BackupSession(BackupSession&&) noexcept;

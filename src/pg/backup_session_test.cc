@@ -139,18 +139,33 @@ TEST(Session, FailsWhenItsServerIsKilled) {
               [&] { OpenLocalReader(cluster.data_directory(), session); });
 }
 
-TEST(Session, RefusesMinimalWalAndStandbys) {
+TEST(Session, RefusesMinimalWal) {
   LiveCluster cluster({.settings = {"wal_level = minimal", "max_wal_senders = 0"}});
   const auto start = [&] { BackupSession::Start({.connect = cluster.connect(), .label = "x"}); };
   ExpectError(ErrorKind::kConflict, "wal_level = minimal", start);
-  cluster.Stop(LiveCluster::StopMode::kFast);
-  cluster.MakeServerFile("data/postgresql.auto.conf", "wal_level = replica\n");
-  cluster.Start();
+}
+
+TEST(Session, OfAStandbyNoticesItsPromotion) {
+  LiveCluster cluster;
   cluster.Run({"CHECKPOINT"});
   cluster.Stop(LiveCluster::StopMode::kFast);
   cluster.MakeServerFile("data/standby.signal", "");
   cluster.Start();
-  ExpectError(ErrorKind::kConflict, "is a standby", start);
+  const auto start = [&] {
+    return BackupSession::Start({.connect = cluster.connect(), .label = "x"});
+  };
+  BackupSession whole = start();
+  EXPECT_TRUE(whole.facts().in_recovery);
+  const BackupStop stop = whole.Stop();
+  EXPECT_EQ(stop.timeline, whole.start().timeline);
+  EXPECT_GE(stop.lsn, whole.start().lsn);
+  EXPECT_EQ(ParseBackupLabel(stop.backup_label).origin, BackupOrigin::kStandby);
+  BackupSession interrupted = start();
+  cluster.Run({"SELECT pg_promote()"});
+  ExpectError(ErrorKind::kConflict, "was promoted during the backup",
+              [&] { interrupted.KeepAlive(); });
+  ExpectError(ErrorKind::kConflict, "was promoted during the backup",
+              [&] { static_cast<void>(interrupted.Stop()); });
 }
 
 }  // namespace

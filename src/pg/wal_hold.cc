@@ -42,7 +42,11 @@ WalHold WalHold::Open(const ConnectOptions& connect) {
 }
 
 Lsn WalHold::FlushPosition() {
-  return ParseLsn(connection_.QueryValue("SELECT pg_current_wal_flush_lsn()"));
+  // A standby may get WAL by its restore_command alone.
+  return ParseLsn(
+      connection_.QueryValue("SELECT CASE WHEN pg_is_in_recovery() "
+                             "THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) "
+                             "ELSE pg_current_wal_flush_lsn() END"));
 }
 
 void WalHold::LetGo(Lsn before) {

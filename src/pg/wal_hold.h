@@ -28,7 +28,7 @@ class WalHold {
   // ProveSamePostmaster.
   void Prove(const PostmasterProof& proof) { ProveSamePostmaster(connection_, proof); }
 
-  // WAL before this is on the server's disk. Of a primary only.
+  // WAL before this is on the server's disk: written there, or received.
   Lsn FlushPosition();
   // The server may remove WAL before `before`. A slot that the server gave up is done without.
   void LetGo(Lsn before);

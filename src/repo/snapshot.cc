@@ -33,8 +33,11 @@ LoadedHead LoadHead(storage::Storage& storage, const BackupId& id) {
     std::optional<base::Bytes> start = storage.GetRange(SnapshotObject(id), 0, length);
     if (!start) throw NoSuchBackup(id);
     SnapshotHeadOrNeed parsed = ParseSnapshotHead(id, *start);
+    const bool whole = start->size() < length;
+    // What came along is looked at: a list then names a backup that no restore would take.
+    if (parsed.head && whole) (void)ParsePackList(id, *start);
     if (parsed.head) return {std::move(*parsed.head), std::move(*start)};
-    if (start->size() < length) {
+    if (whole) {
       throw Error(ErrorKind::kCorrupt, fmt::format("backup {} was cut short", id.ToString()));
     }
     length = parsed.need;

@@ -138,6 +138,15 @@ TEST(Snapshot, IsRefusedWhenCutAnywhere) {
   EXPECT_EQ(KindThrownBy([&] { (void)ReadSnapshot(test.sound(), kFirst); }), ErrorKind::kCorrupt);
 }
 
+TEST(Snapshot, IsLookedAtToItsEndWhenThatComesAlong) {
+  TestRepository test;
+  Put(test, Example(kFirst));
+  const base::Bytes good = storage::GetExisting(*test.memory, SnapshotObject(kFirst));
+  test.faulty->FlipBitAtRest(SnapshotObject(kFirst), good.size() - 40);  // in the list of packs
+  EXPECT_EQ(KindThrownBy([&] { (void)ReadSnapshot(test.repository(), kFirst); }),
+            ErrorKind::kCorrupt);
+}
+
 TEST(Snapshot, IsRefusedUnderTheNameOfAnother) {
   TestRepository test;
   Put(test, Example(kFirst));
