@@ -16,8 +16,8 @@ constexpr std::size_t kMaxNamed = 1000;
 
 void Audit::AddUnnamed(std::string_view path, pg::BlockNumber block_in_file, base::ByteView page) {
   const pg::Lsn lsn = pg::PageLsn(page);
-  const bool missed = base::AllZero(page) || (lsn >= since_ && lsn < until_);
-  if (!missed && lsn >= until_) return;
+  const bool missed = base::AllZero(page) || (lsn > since_ && lsn <= until_);
+  if (!missed && lsn > until_) return;
   facts_.With([&](catalog::AuditFacts& facts) {
     if (!missed) {
       ++facts.pages_without_wal;

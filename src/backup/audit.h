@@ -13,11 +13,12 @@ namespace holdfast::backup {
 
 // Thread-safe.
 //
-// A page that differs unnamed is judged by its LSN, which every change that the WAL tells of sets:
-// - from `since` on and before `until`: a record changed it that was not seen, or the disk lies;
-// - older than `since`: no record did. Hint bits, and notes of an index to itself, which the server
+// A page that differs unnamed is judged by its LSN, which every change that the WAL tells of sets
+// to where its record ends:
+// - behind `since` and not behind `until`: a record changed it that was not seen, or the disk lies;
+// - not behind `since`: no record did. Hint bits, and notes of an index to itself, which the server
 //   writes without WAL and sets again when they are missing;
-// - from `until` on: it was changed while it was read. The backup's own WAL tells.
+// - behind `until`: it was changed while it was read. The backup's own WAL tells.
 // A page without an LSN (all zeros) had one when the earlier backup read it: missed as well.
 class Audit {
  public:

@@ -19,10 +19,10 @@ base::Bytes PageAt(std::uint64_t lsn) {
 
 TEST(Audit, JudgesAPageByItsLsn) {
   Audit audit(pg::Lsn(1000), pg::Lsn(2000));
-  audit.AddUnnamed("base/5/2", 7, PageAt(999));
-  audit.AddUnnamed("base/5/2", 6, PageAt(1999));
-  audit.AddUnnamed("base/5/2", 5, PageAt(1000));
-  audit.AddUnnamed("base/5/2", 4, PageAt(2000));
+  audit.AddUnnamed("base/5/2", 7, PageAt(1000));
+  audit.AddUnnamed("base/5/2", 6, PageAt(2000));
+  audit.AddUnnamed("base/5/2", 5, PageAt(1001));
+  audit.AddUnnamed("base/5/2", 4, PageAt(2001));
   audit.AddUnnamed("base/5/1", 9, base::Bytes(8192));
   const catalog::AuditFacts facts = audit.Take();
   EXPECT_EQ(facts.pages_without_wal, 1U);

@@ -288,7 +288,8 @@ class Run {
   }
 
   std::set<repo::ShortPackId> DecayedOf(const std::optional<catalog::ClusterBackup>& parent) {
-    if (!parent || !parent->facts.older_packs) return {};
+    // What is stored again is not judged by an audit.
+    if (!parent || !parent->facts.older_packs || options_.audit) return {};
     std::set<repo::ShortPackId> decayed =
         ChooseDecayed(parent->facts.older_packs->thin, DecayBudget(parent->facts));
     if (!decayed.empty()) {

@@ -221,7 +221,7 @@ TEST_F(KnownChanges, AnAuditFindsWhatTheyMissAndStoresIt) {
   Know(changes);
   const base::Bytes page = SoundPage(90002);
   const pg::Lsn changed_at = pg::PageLsn(page);
-  audit.emplace(changed_at, pg::Lsn(changed_at.value() + 1));
+  audit.emplace(pg::Lsn(changed_at.value() - 1), changed_at);
   const repo::Snapshot second = BackUp(first);
   const catalog::AuditFacts facts = audit->Take();
   EXPECT_EQ(facts.pages_missed, 3U);

@@ -404,7 +404,8 @@ bool CopyWorker::State::ReuseParentFile(FileJob& job, std::uint64_t size,
                                         const repo::ContentDigest& digest) {
   if (!job.parent() || job.parent()->size != size || job.parent()->digest != digest) return false;
   const auto* extents = std::get_if<repo::ExtentContent>(&job.parent()->content);
-  if (extents == nullptr || !packs.UseAll(*extents)) return false;
+  if (extents == nullptr) return false;
+  if (!(size > kMaxHeldFile ? packs.UseAllOfLarge(*extents) : packs.UseAll(*extents))) return false;
   packs.Count(*extents);
   job.DeliverWhole(size, *extents, digest);
   return true;

@@ -16,14 +16,17 @@ bool ReusablePacks::Use(const repo::PackId& pack) {
   return true;
 }
 
-bool ReusablePacks::IsUsable(const repo::PackId& pack) { return Look(pack).usable; }
+bool ReusablePacks::IsUsable(const repo::PackId& pack) {
+  const Known& known = Look(pack);
+  return known.sound && !known.decayed;
+}
 
 const ReusablePacks::Known& ReusablePacks::Look(const repo::PackId& pack) {
   const auto found = known_.find(pack);
   if (found != known_.end()) return found->second;
   Known known;
-  known.usable =
-      !writer_.IsCondemned(pack) && !older_.IsDecayed(pack) && IsSound(pack, known.total);
+  known.sound = !writer_.IsCondemned(pack) && IsSound(pack, known.total);
+  known.decayed = older_.IsDecayed(pack);
   return known_.emplace(pack, known).first->second;
 }
 
@@ -75,6 +78,15 @@ bool ReusablePacks::UseAll(const repo::PageMap& map) {
 }
 
 bool ReusablePacks::UseAll(const repo::ExtentContent& content) {
+  return UseAllThatAre(content, [&](const repo::PackId& pack) { return IsUsable(pack); });
+}
+
+bool ReusablePacks::UseAllOfLarge(const repo::ExtentContent& content) {
+  return UseAllThatAre(content, [&](const repo::PackId& pack) { return Look(pack).sound; });
+}
+
+bool ReusablePacks::UseAllThatAre(const repo::ExtentContent& content,
+                                  const std::function<bool(const repo::PackId&)>& usable) {
   std::set<repo::PackId> packs;
   const auto add = [&](const repo::Extent& extent) { packs.insert(extent.frame.pack); };
   std::ranges::for_each(content.extents, add);
@@ -83,7 +95,6 @@ bool ReusablePacks::UseAll(const repo::ExtentContent& content) {
     const auto read = [&] { frames_.ForEachExtent({.extents = {}, .lists = {list}}, add); };
     if (!losses_.CanRead(list.pack, read)) return false;
   }
-  const auto usable = [&](const repo::PackId& pack) { return IsUsable(pack); };
   if (!std::ranges::all_of(packs, usable)) return false;
   for (const repo::PackId& pack : packs) writer_.Use(pack);
   return true;

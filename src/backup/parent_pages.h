@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -29,9 +30,10 @@ class ReusablePacks {
   bool Use(const repo::PackId& pack);
   // Use() would say yes.
   bool IsUsable(const repo::PackId& pack);
-  // All or none.
+  // All or none. Of a large file even what lies in decayed packs: it would be stored again whole.
   bool UseAll(const repo::PageMap& map);
   bool UseAll(const repo::ExtentContent& content);
+  bool UseAllOfLarge(const repo::ExtentContent& content);
 
   // For the decay rule: what the new backup refers to. Of a map, runs in packs of `parent`; of its
   // own packs nothing.
@@ -41,10 +43,13 @@ class ReusablePacks {
 
  private:
   struct Known {
-    bool usable = false;
+    bool sound = false;
+    bool decayed = false;
     std::uint64_t total = 0;  // bytes of content, as they are uncompressed
   };
   const Known& Look(const repo::PackId& pack);
+  bool UseAllThatAre(const repo::ExtentContent& content,
+                     const std::function<bool(const repo::PackId&)>& usable);
   bool IsSound(const repo::PackId& pack, std::uint64_t& total);
 
   repo::Writer& writer_;

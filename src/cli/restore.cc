@@ -21,6 +21,7 @@
 #include "cli/source_places.h"
 #include "cli/table.h"
 #include "cli/tablespace_words.h"
+#include "storage/open.h"
 #include "wal/flush.h"
 
 namespace holdfast::cli {
@@ -138,6 +139,7 @@ nlohmann::json PlanJson(Session& session, const restore::RestorePlan& plan) {
           {"bytes", plan.bytes},
           {"in_place", plan.in_place},
           {"removed", plan.strangers},
+          {"removed_first", plan.first_strangers},
           {"unarchived_wal", plan.unarchived_wal},
           {"packs", plan.packs},
           {"warnings", plan.warnings}};
@@ -156,9 +158,13 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
   for (const auto& [oid, path] : plan.tablespaces)
     out << Printable(fmt::format("tablespace  {} to {}", oid, path.string())) << '\n';
   if (!plan.in_place) return;
-  out << fmt::format(
-      "in place    only what differs is written; {} other files and folders there are removed\n",
-      plan.strangers);
+  out << "in place    only what differs is written\n";
+  for (const std::string& stranger : plan.first_strangers)
+    out << Printable(fmt::format("remove      {}", stranger)) << '\n';
+  if (plan.strangers > plan.first_strangers.size()) {
+    out << fmt::format("remove      {} more files and folders that the backup does not have\n",
+                       plan.strangers - plan.first_strangers.size());
+  }
 }
 
 std::string WrittenText(const restore::RestorePlan& plan, const restore::RestoreResult& result) {
@@ -207,6 +213,18 @@ void WarnOfSpool(Session& session, const std::string& source, restore::RestorePl
   }
 }
 
+// What this host keeps itself, and a restore in place must not clear away.
+std::vector<base::Path> PreciousPlaces(Session& session) {
+  const config::Config& config = session.config();
+  std::vector<base::Path> places = {config.state_directory};
+  if (config.file) places.push_back(std::filesystem::absolute(*config.file));
+  for (const config::Repository& repository : config.repositories) {
+    if (repository.key_file) places.push_back(*repository.key_file);
+    if (const auto directory = storage::DirectoryOf(repository.url)) places.push_back(*directory);
+  }
+  return places;
+}
+
 restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& options,
                                          const repo::Repository& repository, const Place& place) {
   const base::Path& here = session.invocation().working_directory;
@@ -219,6 +237,7 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
         repository, full_id ? options.backup : options.source + "/" + options.backup);
   }
   restoring.in_place = options.in_place;
+  restoring.precious = PreciousPlaces(session);
   restoring.target = TargetOptionsOf(session, options);
   restoring.tablespaces = TablespacesIn(options.tablespaces, here);
   if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kHeading = "an unfinished restore by holdfast";
+constexpr std::string_view kOldControlPath = "global/pg_control.new";
 constexpr std::string_view kInPlaceHeading = "an unfinished restore in place by holdfast";
 constexpr std::size_t kTokenBytes = 16;
 
@@ -32,6 +33,7 @@ struct Mark {
   bool in_place = false;
   std::string token;
   std::string data_directory;
+  std::string system;  // of one in place
 };
 
 // Empty when it is no mark, or one whose writing was interrupted: then nothing was filled yet.
@@ -49,6 +51,7 @@ std::optional<Mark> ParseMark(std::string_view text) {
   mark.in_place = heading == kInPlaceHeading;
   mark.token = take_line();
   mark.data_directory = take_line();
+  mark.system = take_line();
   if (mark.token.size() != 2 * kTokenBytes) return std::nullopt;
   return mark;
 }
@@ -132,9 +135,10 @@ base::File OpenLocked(const base::Path& directory, std::string_view name) {
   return mark;
 }
 
+// Over what it says already: killed in between it is still a mark.
 void WriteMark(base::File& mark, std::string_view text) {
-  mark.Truncate(0);
   mark.WriteAt(0, base::AsBytes(text));
+  mark.Truncate(text.size());
   mark.Sync();
   base::SyncDirectory(mark.path().parent_path());
 }
@@ -233,7 +237,9 @@ DestinationState CheckInPlace(const base::Path& directory, pg::SystemIdentifier 
   }
   if (IsUnfinishedRestore(directory)) {
     RequireNoneRunning(directory);
-    return DestinationState::kCluster;
+    const std::optional<Mark> mark = ReadMark(directory / kUnfinishedControlPath);
+    if (!mark || mark->system.empty() || mark->system == std::to_string(system.value()))
+      return DestinationState::kCluster;
   }
   const std::optional<pg::SystemIdentifier> found = SystemOf(directory);
   if (found == system) return DestinationState::kCluster;
@@ -268,7 +274,7 @@ Claim::Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tab
   base::MakeDirectories(data_directory_ / "global");
   marks_.push_back(OpenLocked(data_directory_, kUnfinishedControlPath));
   // Another may have held the lock, and come to its end, since the directory was looked at.
-  (void)StateOf(data_directory_);
+  if (StateOf(data_directory_) == DestinationState::kUnfinished) RequireNotInPlace(data_directory_);
   TakeToken(marks_.front());
   for (const base::Path& directory : tablespaces_)
     ClaimTablespace(directory, [&] { RequireFreeOrOurs(directory, token_); });
@@ -280,6 +286,7 @@ Claim Claim::InPlace(base::Path data_directory, const std::map<pg::Oid, base::Pa
   Claim claim;
   claim.data_directory_ = std::move(data_directory);
   claim.in_place_ = true;
+  claim.system_ = std::to_string(system.value());
   const base::Path& directory = claim.data_directory_;
   (void)CheckInPlace(directory, system);
   for (const auto& [oid, place] : tablespaces) CheckTablespaceInPlace(oid, place, directory);
@@ -292,9 +299,25 @@ Claim Claim::InPlace(base::Path data_directory, const std::map<pg::Oid, base::Pa
       if (!IsTablespaceOf(directory, oid, place)) RequireFreeOrOurs(place, claim.token_);
     });
   }
-  // From here on it is no cluster until the restore is over.
-  if (base::RemoveFile(directory / kControlPath)) base::SyncDirectory(directory / "global");
+  claim.TakeControlAway();
   return claim;
+}
+
+// From here on it is no cluster until the restore is over. A server that began to start meanwhile
+// has left its postmaster.pid by now.
+void Claim::TakeControlAway() const {
+  const base::Path control = data_directory_ / kControlPath;
+  const base::Path aside = data_directory_ / kOldControlPath;
+  if (!base::Exists(control)) return;
+  fs::rename(control, aside);
+  if (base::Exists(data_directory_ / "postmaster.pid")) {
+    fs::rename(aside, control);
+    throw base::Error(base::ErrorKind::kConflict,
+                      fmt::format("a server was started on {} meanwhile", data_directory_.native()),
+                      {"stop it first"});
+  }
+  base::RemoveFile(aside);
+  base::SyncDirectory(control.parent_path());
 }
 
 // An unfinished restore that is gone on with in place must not be emptied any more.
@@ -313,12 +336,14 @@ void Claim::ClaimTablespace(const base::Path& directory, const std::function<voi
   base::MakeDirectories(directory);
   marks_.push_back(OpenLocked(directory, kTablespaceMark));
   check();
-  if (!ReadMark(directory / kTablespaceMark)) WriteMark(marks_.back(), MarkText());
+  const std::optional<Mark> mark = ReadMark(directory / kTablespaceMark);
+  if (!mark || mark->token != token_) WriteMark(marks_.back(), MarkText());
 }
 
 std::string Claim::MarkText() const {
-  return fmt::format("{}\n{}\n{}\n", in_place_ ? kInPlaceHeading : kHeading, token_,
-                     data_directory_.native());
+  const std::string text = fmt::format("{}\n{}\n{}\n", in_place_ ? kInPlaceHeading : kHeading,
+                                       token_, data_directory_.native());
+  return in_place_ ? text + system_ + "\n" : text;
 }
 
 // The marks stay: between emptying and filling nothing says "cluster".

@@ -58,6 +58,7 @@ class Claim {
 
  private:
   Claim() = default;
+  void TakeControlAway() const;
   void TakeToken(base::File& mark);
   void ClaimTablespace(const base::Path& directory, const std::function<void()>& check);
   std::string MarkText() const;
@@ -65,6 +66,7 @@ class Claim {
 
   base::Path data_directory_;
   bool in_place_ = false;
+  std::string system_;  // of one in place
   std::vector<base::Path> tablespaces_;
   // Locked as long as they are open: also kill -9 ends that. The data directory's is the first.
   std::vector<base::File> marks_;

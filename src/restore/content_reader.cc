@@ -160,8 +160,9 @@ void RefreshPages(const PieceSource& source, std::size_t part, const ReadLocal& 
     base::ThrowIfStopped(stop);
     const std::uint32_t count = std::min(kPagesPerPiece, windows.map().page_count - first);
     window.resize(std::uint64_t{count} * repo::kPageSize);
-    local(windows.OffsetOf(first), window);
-    const std::vector<bool> differ = windows.Differing(first, window);
+    const bool readable = local(windows.OffsetOf(first), window);
+    const std::vector<bool> differ =
+        readable ? windows.Differing(first, window) : std::vector<bool>(count, true);
     windows.Fill(first, differ, window);
     visit({.offset = windows.OffsetOf(first), .bytes = windows.WithinFile(first, window)}, differ);
   }

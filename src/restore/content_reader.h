@@ -47,10 +47,10 @@ void ReadPages(const PieceSource& source, std::size_t part, PageRange range,
                const std::stop_token& stop, const VisitPiece& visit);
 
 // As above for all of a part, with what the restored file holds already: `local` gives the bytes
-// from an offset on, zeros where there are none. Only pages that differ from them are read from the
-// repository. A piece comes as it is to be, and `differ` says which of its pages are not yet so,
-// numbered from the piece's start.
-using ReadLocal = std::function<void(std::uint64_t offset, base::MutableByteView out)>;
+// from an offset on, zeros where there are none, and is false where they cannot be read. Only pages
+// that differ from them are read from the repository. A piece comes as it is to be, and `differ`
+// says which of its pages are not yet so, numbered from the piece's start.
+using ReadLocal = std::function<bool(std::uint64_t offset, base::MutableByteView out)>;
 using VisitRefreshed = std::function<void(const Piece&, const std::vector<bool>& differ)>;
 void RefreshPages(const PieceSource& source, std::size_t part, const ReadLocal& local,
                   const std::stop_token& stop, const VisitRefreshed& visit);

@@ -143,6 +143,10 @@ class FileStage final : public TreeSink {
     directories_.push_back({.path = target, .mode = 0700});
   }
 
+  bool KeepsLink(const repo::TreeEntry& link) const override {
+    return plan_.in_place && fs::is_symlink(plan_.to / link.path);
+  }
+
   bool AddFile(repo::TreeEntry entry) override {
     const base::Path place = plan_.to / entry.path;
     auto file = std::make_shared<RestoredFile>(
@@ -216,18 +220,26 @@ std::unique_ptr<Claim> ClaimPlaces(const RestorePlan& plan) {
 
 // The directory is claimed, and its server stopped: it is looked at again.
 std::vector<std::string> ClearOldCluster(const repo::Repository& repository,
-                                         const RestorePlan& plan) {
+                                         const RestorePlan& plan, base::Reporter& report) {
   wal::Archive archive(repository, plan.backup.id.source);
   const base::Path pg_wal = plan.to / "pg_wal";
-  const std::vector<std::string> unarchived = UnarchivedWal(archive, plan.facts, pg_wal);
   const OldCluster old(repository, plan);
+  std::uint64_t kept = 0;
   AtDestination([&] {
+    old.RequireNoStrangeTablespace();
+    kept = PutWalAside(plan.facts, pg_wal);
     old.RemoveStrangers();
-    KeepOnly(unarchived, pg_wal);
   });
+  if (kept > 0) {
+    report.Note(
+        fmt::format("the WAL that was there is put aside in {}: remove it once the restored "
+                    "server is what it is to be",
+                    (pg_wal / kKeptWalFolder).native()));
+  }
+  const std::vector<std::string> unarchived = UnarchivedWal(archive, plan.facts, pg_wal);
   if (unarchived.empty()) return {};
-  return {fmt::format("WAL that is not in the archive was put aside: {} in {}",
-                      fmt::join(unarchived, ", "), (pg_wal / kKeptWalFolder).native())};
+  return {fmt::format("WAL that is not in the archive was put aside, in {}: {}", pg_wal.native(),
+                      fmt::join(unarchived, ", "))};
 }
 
 }  // namespace
@@ -240,7 +252,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   files.ChooseOwner();
   std::vector<std::string> warnings;
   const std::unique_ptr<Claim> claim = AtDestination([&] { return ClaimPlaces(plan); });
-  if (plan.in_place) warnings = ClearOldCluster(repository, plan);
+  if (plan.in_place) warnings = ClearOldCluster(repository, plan, report);
   base::File manifest_file = AtDestination(
       [&] { return base::File::Open(plan.to / kManifestPath, O_WRONLY | O_CREAT | O_EXCL); });
   Manifest manifest(plan, [&](std::string_view text) {

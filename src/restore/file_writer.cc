@@ -28,17 +28,19 @@ RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optiona
 
 void RestoredFile::Create() {
   AtDestination([&] {
-    if (existing_ == Existing::kRefresh) LeaveOtherNamesAlone();
+    if (existing_ == Existing::kRefresh) RemoveWhatCannotBeRefreshed();
     const int may_exist = existing_ == Existing::kRefresh ? O_NOFOLLOW : O_EXCL;
     file_ = base::File::Open(place_, O_RDWR | O_CREAT | may_exist, 0600);
     file_.Truncate(entry_.size);
   });
 }
 
-// A copy made of hard links, or a cluster that pg_upgrade linked, must not change with it.
-void RestoredFile::LeaveOtherNamesAlone() const {
+// A copy made of hard links, or a cluster that pg_upgrade linked, must not change with it. And a
+// key of the server may be one that even its owner may only read.
+void RestoredFile::RemoveWhatCannotBeRefreshed() const {
   struct stat status {};
-  if (::lstat(place_.c_str(), &status) == 0 && status.st_nlink > 1) base::RemoveFile(place_);
+  if (::lstat(place_.c_str(), &status) != 0) return;
+  if (status.st_nlink > 1 || ::access(place_.c_str(), R_OK | W_OK) != 0) base::RemoveFile(place_);
 }
 
 void RestoredFile::WriteAt(std::uint64_t offset, base::ByteView bytes) {
@@ -78,8 +80,9 @@ std::uint64_t RestoredFile::RefreshPages(std::size_t part, const PieceSource& so
   pg::Crc32c crc;
   std::uint64_t size = 0;
   const auto local = [&](std::uint64_t offset, base::MutableByteView out) {
-    const std::size_t count = AtDestination([&] { return file_.ReadAt(offset, out); });
-    std::ranges::fill(out.subspan(count), std::uint8_t{0});
+    const std::optional<std::size_t> count = ReadWhatIsThere(offset, out);
+    std::ranges::fill(out.subspan(count.value_or(0)), std::uint8_t{0});
+    return count.has_value();
   };
   restore::RefreshPages(source, part, local, stop,
                         [&](const Piece& piece, const std::vector<bool>& differ) {
@@ -89,6 +92,16 @@ std::uint64_t RestoredFile::RefreshPages(std::size_t part, const PieceSource& so
                         });
   parts_[part] = {.crc = crc.value(), .length = size};
   return size;
+}
+
+// A bad sector is no reason to end: it is written, or that fails and says so.
+std::optional<std::size_t> RestoredFile::ReadWhatIsThere(std::uint64_t offset,
+                                                         base::MutableByteView out) const {
+  try {
+    return file_.ReadAt(offset, out);
+  } catch (const base::Error&) {
+    return std::nullopt;
+  }
 }
 
 // Neighbours together.
@@ -111,12 +124,12 @@ bool RestoredFile::HoldsBytes(const PieceSource& source) {
   pg::Crc32c crc;
   base::Bytes piece(std::min<std::uint64_t>(entry_.size, base::kMiB));
   for (std::uint64_t position = 0; position < entry_.size;) {
-    const std::size_t count = AtDestination([&] { return file_.ReadAt(position, piece); });
-    if (count == 0) return false;
-    const base::ByteView bytes = base::ByteView(piece).first(count);
+    const std::optional<std::size_t> count = ReadWhatIsThere(position, piece);
+    if (!count || *count == 0) return false;
+    const base::ByteView bytes = base::ByteView(piece).first(*count);
     digester.Add(bytes);
     crc.Extend(bytes);
-    position += count;
+    position += *count;
   }
   if (entry_.size > 0 && digester.Finish() != entry_.digest) return false;
   parts_[0] = {.crc = crc.value(), .length = entry_.size};

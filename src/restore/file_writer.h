@@ -65,7 +65,8 @@ class RestoredFile {
   void WriteDiffering(const Piece& piece, const std::vector<bool>& differ);
   void WriteBytes(const PieceSource& source);
   bool HoldsBytes(const PieceSource& source);
-  void LeaveOtherNamesAlone() const;
+  void RemoveWhatCannotBeRefreshed() const;
+  std::optional<std::size_t> ReadWhatIsThere(std::uint64_t offset, base::MutableByteView out) const;
   void GiveFacts();
   void WriteAt(std::uint64_t offset, base::ByteView bytes);
 

@@ -1,7 +1,10 @@
 #include "restore/old_cluster.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
+#include "base/error.h"
 #include "repo/frame_reader.h"
 #include "restore/claim.h"
 #include "restore/tree_walk.h"
@@ -60,6 +63,20 @@ std::uint64_t OldCluster::RemoveStrangers() const {
   ForEachStranger([&](const base::Path& place) { strangers.push_back(place); });
   for (const base::Path& place : strangers) fs::remove_all(place);
   return strangers.size();
+}
+
+void OldCluster::RequireNoStrangeTablespace() const {
+  ForEachStranger([&](const base::Path& place) {
+    if (place.parent_path() != plan_.to / kTablespaces || !fs::is_symlink(place)) return;
+    const base::Path target = fs::read_symlink(place);
+    throw base::Error(
+        base::ErrorKind::kConflict,
+        fmt::format("{} leads to {}, a tablespace that the backup does not have", place.native(),
+                    target.native()),
+        {fmt::format("recovery may create it anew there and would meet its old files: empty {} if "
+                     "it is this cluster's, and remove the link",
+                     target.native())});
+  });
 }
 
 void OldCluster::Look(const base::Path& directory, const std::string& path,

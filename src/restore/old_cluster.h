@@ -31,6 +31,9 @@ class OldCluster {
 
   // Removes the strangers, without following links; how many there were.
   std::uint64_t RemoveStrangers() const;
+  // Error(kConflict) where a link leads to a tablespace that the backup does not have: recovery may
+  // make it anew there, and would find its old files.
+  void RequireNoStrangeTablespace() const;
 
  private:
   struct Looker {

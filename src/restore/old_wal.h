@@ -1,7 +1,8 @@
-// The WAL that lies in a cluster's directory when it is restored in place: what no archive has must
-// not be lost with it.
+// The WAL that lies in a cluster's directory when it is restored in place. It may be all that there
+// is of the newest transactions: nothing of it is removed, and what no archive has is named.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,17 +13,19 @@
 
 namespace holdfast::restore {
 
-// Within pg_wal: servers, backups and pg_verifybackup do not look into it.
+// Within pg_wal: servers, backups and pg_verifybackup do not look into it. A number is added where
+// one of that name has another file of the same name.
 inline constexpr std::string_view kKeptWalFolder = "before-restore";
 
-// Names in `pg_wal` (absent: none) of segments, partial ones and history files that hold something
-// of this system that the archive does not. A segment of which the archive has the tail up to where
-// its valid WAL ends is none, the last words of a server that stopped apart, nor is one that was
-// prepared for re-use. What cannot be told counts.
+// Names, relative to `pg_wal` (absent: none), of segments, partial ones and history files of which
+// the archive does not have the very content; also of those that an earlier restore put aside. Not
+// among them: what is prepared for use, and the newest segment when the archive has a tail of it
+// and what follows are the last words of a server that stopped. What cannot be told counts.
 std::vector<std::string> UnarchivedWal(wal::Archive& archive, const catalog::ClusterFacts& facts,
                                        const base::Path& pg_wal);
 
-// Moves those into the folder, durably, and removes everything else but the folder.
-void KeepOnly(const std::vector<std::string>& names, const base::Path& pg_wal);
+// Makes room in `pg_wal`: moves WAL, and what nobody knows, into the folder, durably; removes what
+// servers make anew. How many files were moved.
+std::uint64_t PutWalAside(const catalog::ClusterFacts& facts, const base::Path& pg_wal);
 
 }  // namespace holdfast::restore

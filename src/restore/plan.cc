@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -18,6 +19,8 @@
 #include "wal/archive.h"
 
 namespace holdfast::restore {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -174,12 +177,63 @@ void CheckTablespaces(const RestorePlan& plan) {
   }
 }
 
+bool IsWithin(const base::Path& inner, const base::Path& outer) {
+  const base::Path relative =
+      fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+void CheckPrecious(const RestorePlan& plan, const RestoreOptions& options) {
+  std::vector<base::Path> cleared = {plan.to};
+  for (const auto& [oid, directory] : plan.tablespaces) cleared.push_back(directory);
+  for (const base::Path& precious : options.precious) {
+    for (const base::Path& directory : cleared) {
+      if (!IsWithin(precious, directory)) continue;
+      throw base::Error(
+          base::ErrorKind::kConflict,
+          fmt::format(
+              "{} lies in {}, where a restore in place removes what the backup does not have",
+              precious.native(), directory.native()),
+          {"move it elsewhere first, or restore into an empty directory"});
+    }
+  }
+}
+
+// A copy of a cluster's directory has the links of the original, which lead to what that one uses.
+void CheckLinks(const RestorePlan& plan, const RestoreOptions& options) {
+  if (options.replaces_source) return;
+  const auto refuse = [&](const base::Path& link, std::string hint) {
+    throw base::Error(
+        base::ErrorKind::kConflict,
+        fmt::format("{} is a link to {}, which may belong to the running source",
+                    (plan.to / link).native(), fs::read_symlink(plan.to / link).native()),
+        {std::move(hint), fmt::format("if {} is the source's own directory, say --replaces-source",
+                                      plan.to.native())});
+  };
+  if (fs::is_symlink(plan.to / "pg_wal"))
+    refuse("pg_wal", "in a copy of the source's directory, make it a directory");
+  for (const auto& [oid, directory] : plan.tablespaces) {
+    const base::Path link = base::Path("pg_tblspc") / std::to_string(oid);
+    const bool asked = std::ranges::any_of(
+        options.tablespaces,
+        [&, &place = directory](const auto& t) { return t.second.lexically_normal() == place; });
+    if (!asked && fs::is_symlink(plan.to / link))
+      refuse(link, fmt::format("if it is this directory's own, name it: --tablespace {}={}", oid,
+                               directory.native()));
+  }
+}
+
 // What is there takes no room a second time.
 void LookAtOldCluster(const repo::Repository& repository, wal::Archive& archive, RestorePlan& plan,
                       std::map<base::Path, std::uint64_t>& bytes) {
+  constexpr std::size_t kMaxNamed = 20;
   const OldCluster old(repository, plan);
   AtDestination([&] {
-    old.ForEachStranger([&](const base::Path&) { ++plan.strangers; });
+    old.RequireNoStrangeTablespace();
+    old.ForEachStranger([&](const base::Path& place) {
+      ++plan.strangers;
+      if (plan.first_strangers.size() < kMaxNamed) plan.first_strangers.push_back(place.native());
+    });
     for (const auto& [directory, there] : old.Bytes())
       bytes[directory] -= std::min(bytes[directory], there);
   });
@@ -240,7 +294,12 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   if (options.in_place) {
     AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
   }
-  AtDestination([&] { CheckTablespaces(plan); });
+  AtDestination([&] {
+    CheckTablespaces(plan);
+    if (!plan.in_place) return;
+    CheckLinks(plan, options);
+    CheckPrecious(plan, options);
+  });
   CheckPacks(repository, plan);
   auto bytes = ReadTree(repository, ConfigOf(plan, options.replaces_source), plan);
   bytes[plan.to] += kWalAllowance;

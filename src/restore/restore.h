@@ -39,6 +39,9 @@ struct RestoreOptions {
   // `to` may hold the cluster itself, stopped: what it has that is right stays, and only what
   // differs is fetched and written.
   bool in_place = false;
+  // What a restore in place must not find in the directories that it clears: the repository it
+  // reads from, keys, state.
+  std::vector<base::Path> precious = {};
   std::optional<repo::BackupId> backup;  // absent: chosen for the target
   TargetOptions target;
   std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
@@ -70,9 +73,10 @@ struct RestorePlan {
   std::optional<GapAhead> gap;  // at wal_end: the latest moment is in front of it
   TargetOptions target;
   base::Path to;
-  bool in_place = false;                         // a cluster is there
-  std::uint64_t strangers = 0;                   // of it, files and folders that go
-  std::vector<std::string> unarchived_wal = {};  // of it, files that are put aside
+  bool in_place = false;                          // a cluster is there
+  std::uint64_t strangers = 0;                    // of it, files and folders that go
+  std::vector<std::string> first_strangers = {};  // not more than some
+  std::vector<std::string> unarchived_wal = {};   // of it, files that are put aside
   std::map<pg::Oid, base::Path>
       tablespaces;  // every tablespace outside the data directory and where it goes
   ConfigPlaces config;

@@ -19,6 +19,7 @@ constexpr std::string_view kTablespaces = "pg_tblspc/";
 // backup: nothing is in its place then, so that who misses it finds out what it was.
 void AddLink(repo::TreeEntry link, TreeSink& sink, SetAside& aside) {
   if (const auto oid = TablespaceOf(link.path)) return sink.AddTablespace(link, *oid);
+  if (sink.KeepsLink(link)) return;
   if (link.path != "pg_wal") {
     aside.warnings.push_back(fmt::format(
         "{} was a link to {} on the source: what that leads to is not in the backup, and here the "
@@ -41,6 +42,8 @@ bool IsInTheWay(std::string_view path) {
 
 bool AddRegular(repo::TreeEntry file, const std::set<std::string>& changed, TreeSink& sink,
                 SetAside& aside) {
+  // The mark of a restore that was killed at its very end: in backups of earlier versions.
+  if (file.path == kUnfinishedControlPath) return true;
   if (IsInTheWay(file.path)) {
     aside.warnings.push_back(fmt::format(
         "{} is left out: PostgreSQL does not recover when a file lies there", file.path));

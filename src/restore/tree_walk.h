@@ -30,6 +30,8 @@ class TreeSink {
   // A link to a tablespace outside the data directory; what it holds follows, below its path. Other
   // links are left out.
   virtual void AddTablespace(const repo::TreeEntry& link, pg::Oid oid) = 0;
+  // Of any other link, pg_wal's included: it is there already and stays.
+  virtual bool KeepsLink(const repo::TreeEntry& /*link*/) const { return false; }
   // False ends the walk.
   virtual bool AddFile(repo::TreeEntry file) = 0;
 };

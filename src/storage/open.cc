@@ -101,4 +101,9 @@ void CheckUrl(std::string_view url, std::string_view endpoint) {
 
 bool IsS3(std::string_view url) { return url.starts_with(kS3Scheme); }
 
+std::optional<base::Path> DirectoryOf(std::string_view url) {
+  if (IsS3(url)) return std::nullopt;
+  return base::Path(DirectoryPath(url));
+}
+
 }  // namespace holdfast::storage

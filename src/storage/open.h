@@ -54,5 +54,7 @@ std::unique_ptr<S3Storage> OpenS3(std::string_view url, const OpenOptions& optio
 void CheckUrl(std::string_view url, std::string_view endpoint);
 
 bool IsS3(std::string_view url);
+// Of a repository in a directory. Error(kUsage) as above.
+std::optional<base::Path> DirectoryOf(std::string_view url);
 
 }  // namespace holdfast::storage

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import time
 
@@ -21,7 +22,16 @@ def filled(protect, major, method=LOCAL):
 
 
 def in_place(shop, *arguments, code=0):
-    return shop.program.json("restore", "shop", "--to", shop.server.data, "--in-place", *arguments, code=code)
+    return shop.program.json("restore", "shop", "--to", shop.server.data, "--in-place", "--replaces-source", *arguments, code=code)
+
+
+def refused(shop, says, to=None, arguments=("--in-place", "--replaces-source"), code=4):
+    """Before anything was changed."""
+    to = to or shop.server.data
+    before = sorted(path.name for path in to.rglob("*"))
+    result = shop.program.run("restore", "shop", "--to", to, *arguments, code=code)
+    assert says in result.err, result
+    assert sorted(path.name for path in to.rglob("*")) == before
 
 
 def go_on(shop, ledger):
@@ -51,6 +61,7 @@ def test_a_mistake_is_undone_by_writing_what_differs(protect, major, method):
     xact.write_bytes(bytes(100))
     planned = in_place(shop, "--at", moment.time, "--dry-run")
     assert planned["in_place"] and planned["removed"] > 0 and planned["unarchived_wal"] == []
+    assert str(shop.server.data / "base" / "note.txt") in planned["removed_first"]
     assert xact.stat().st_size == 100
     done = in_place(shop, "--at", moment.time)
     assert done["bytes_written"] * 4 < done["bytes_kept"]
@@ -72,15 +83,13 @@ def test_an_interrupted_one_cannot_start_and_is_gone_on_with(protect):
     shop.server.stop()
     hundredths = itertools.count(2, 3)
     while (shop.server.data / "global" / "pg_control").exists():
-        run = shop.program.start("restore", "shop", "--to", shop.server.data, "--in-place")
+        run = shop.program.start("restore", "shop", "--to", shop.server.data, "--in-place", "--replaces-source")
         time.sleep(next(hundredths) / 100)
         assert run.running(), "it was over before it was interrupted"
         run.stop(signal.SIGKILL, code=-signal.SIGKILL)
     assert "pg_control" in shop.server.tool("pg_controldata", shop.server.data, code=1).err
-    refused = shop.program.run("restore", "shop", "--to", shop.server.data, code=4)
-    assert "restore in place" in refused.err and "--in-place" in refused.err
+    refused(shop, "restore in place", arguments=())
     in_place(shop)
-    assert not (shop.server.data / "pg_wal" / "before-restore").exists()
     go_on(shop, ledger)
 
 
@@ -94,20 +103,26 @@ def test_wal_that_is_in_no_archive_is_put_aside_and_can_be_brought_in(protect):
     shop.stop_receiving()
     shop.write(3001)
     shop.server.switch_wal()
+    shop.server.execute("VACUUM FULL large")  # full page images
+    shop.server.switch_wal()
     shop.write(4001)
     after = ledger_of(shop.server)
     shop.server.stop()
     planned = in_place(shop, "--dry-run", code=1)
     assert len(planned["unarchived_wal"]) >= 2 and "wal push" in " ".join(planned["warnings"])
+    # A segment of nothing but full page images is one, too, and so is a quiet one in front of others.
+    for name in planned["unarchived_wal"]:
+        assert (shop.server.data / "pg_wal" / name).exists()
     done = in_place(shop, code=1)
     kept = shop.server.data / "pg_wal" / "before-restore"
-    assert sorted(path.name for path in kept.iterdir()) == planned["unarchived_wal"]
-    assert str(kept) in " ".join(done["warnings"])
-    # Once more, and with it.
+    assert set(planned["unarchived_wal"]) <= {path.name for path in kept.iterdir()}
+    assert str(kept.parent) in " ".join(done["warnings"])
+    # It is told of as long as it is nowhere else.
+    again = in_place(shop, "--dry-run", code=1)
+    assert again["unarchived_wal"] == [f"before-restore/{name}" for name in planned["unarchived_wal"]]
     for name in planned["unarchived_wal"]:
         shop.program.run("wal", "push", "--source", "shop", kept / name)
     in_place(shop)
-    assert sorted(path.name for path in kept.iterdir()) == planned["unarchived_wal"]
     assert before != after
     go_on(shop, after)
 
@@ -122,18 +137,47 @@ def test_what_is_not_this_cluster_stopped_is_refused(protect, postgres, workplac
     shop.server.stop()
     # As a container that was killed leaves it: its processes cannot be seen from here.
     (shop.server.data / "postmaster.pid").write_text("999999\n")
-    assert "postmaster.pid" in shop.program.run("restore", "shop", "--to", shop.server.data, "--in-place", code=4).err
+    refused(shop, "postmaster.pid")
     (shop.server.data / "postmaster.pid").unlink()
     # Without the word it is a directory that is not empty.
-    assert "not empty" in shop.program.run("restore", "shop", "--to", shop.server.data, code=4).err
+    refused(shop, "not empty", arguments=())
+    # A copy of the directory has links into the source.
+    refused(shop, "may belong to the running source", arguments=["--in-place"])
     control.write_bytes(os.urandom(len(contents)))
-    assert "sound global/pg_control" in shop.program.run("restore", "shop", "--to", shop.server.data, "--in-place", code=4).err
+    refused(shop, "sound global/pg_control")
     control.write_bytes(contents)
     other = postgres(17)
     other.stop()
-    refused = shop.program.run("restore", "shop", "--to", other.data, "--in-place", code=4)
-    assert "another cluster" in refused.err
+    refused(shop, "another cluster", to=other.data)
     home = workplace.folder("home")
     (home / "precious").write_text("x")
-    assert shop.program.run("restore", "shop", "--to", home, "--in-place", code=4)
-    assert (home / "precious").exists()
+    refused(shop, "not a PostgreSQL cluster", to=home)
+
+
+def test_what_must_not_be_cleared_away_is_refused(protect):
+    shop = filled(protect, 17)
+    shop.backup()
+    folder = shop.workplace.folder("later")
+    shop.server.execute(f"CREATE TABLESPACE later LOCATION '{folder}'")
+    shop.server.stop()
+    refused(shop, "a tablespace that the backup does not have")
+    for link in (shop.server.data / "pg_tblspc").iterdir():
+        if str(link.readlink()) == str(folder):
+            link.unlink()
+    inside = shop.server.data / "main.key"
+    shop.program.config.write_text(shop.program.config.read_text().replace(
+        f'key_file = "{shop.workplace.path}/main.key"', f'key_file = "{inside}"'))
+    (shop.workplace.path / "main.key").rename(inside)
+    refused(shop, f"{inside} lies in")
+
+
+def test_files_that_even_their_owner_may_only_read(protect):
+    shop = filled(protect, 17)
+    key = shop.server.data / "server.key"
+    key.write_text("secret of the server")
+    shutil.chown(key, "postgres", "postgres")
+    key.chmod(0o400)
+    shop.backup()
+    shop.server.stop()
+    in_place(shop, "--immediate")
+    assert key.read_text() == "secret of the server" and key.stat().st_mode & 0o777 == 0o400

@@ -14,7 +14,7 @@ def pair(protect):
         shop = protect(major, method)
         copy = shop.workplace.path / "standby"
         shop.server.tool("pg_basebackup", "-D", copy, "-c", "fast", "-R", "-X", "stream")
-        shop.standby = server_on(shop.workplace, major, copy).start()
+        shop.standby = shop.start(server_on(shop.workplace, major, copy))
         primary = shop.server
         shop.point_at(shop.standby)
         shop.server = primary
