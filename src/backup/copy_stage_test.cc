@@ -239,7 +239,7 @@ TEST_F(KnownChanges, ManySmallBackupsDoNotScatterTheirPages) {
   repo::Snapshot last = BackUp();
   std::uint64_t most = 0;
   std::uint64_t stored = 0;
-  constexpr int kBackups = 400;
+  constexpr int kBackups = 150;
   for (int number = 0; number < kBackups; ++number) {
     const auto page = static_cast<pg::BlockNumber>(number);
     ChangePage("base/5/16384", page, 50000 + page);

@@ -37,8 +37,9 @@ bool ReusablePacks::IsSound(const repo::PackId& pack, std::uint64_t& total) {
     return false;
   }
   return losses_.CanRead(pack, [&] {
+    const std::shared_ptr<const repo::PackFooter> footer = frames_.Footer(pack);
     total = 0;
-    for (const repo::FrameInfo& frame : frames_.Footer(pack)->frames()) total += frame.raw_size;
+    for (const repo::FrameInfo& frame : footer->frames()) total += frame.raw_size;
   });
 }
 

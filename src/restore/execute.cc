@@ -17,9 +17,8 @@
 #include "restore/claim.h"
 #include "restore/destination.h"
 #include "restore/file_writer.h"
+#include "restore/in_place.h"
 #include "restore/manifest.h"
-#include "restore/old_cluster.h"
-#include "restore/old_wal.h"
 #include "restore/other_copies.h"
 #include "restore/owner.h"
 #include "restore/pin_backup.h"
@@ -216,30 +215,6 @@ void WriteControlFile(const RestorePlan& plan, SmallFiles& files, base::ByteView
 std::unique_ptr<Claim> ClaimPlaces(const RestorePlan& plan) {
   if (!plan.in_place) return std::make_unique<Claim>(plan.to, plan.tablespaces);
   return std::make_unique<Claim>(Claim::InPlace(plan.to, plan.tablespaces, plan.facts.system));
-}
-
-// The directory is claimed, and its server stopped: it is looked at again.
-std::vector<std::string> ClearOldCluster(const repo::Repository& repository,
-                                         const RestorePlan& plan, base::Reporter& report) {
-  wal::Archive archive(repository, plan.backup.id.source);
-  const base::Path pg_wal = plan.to / "pg_wal";
-  const OldCluster old(repository, plan);
-  std::uint64_t kept = 0;
-  AtDestination([&] {
-    old.RequireNoStrangeTablespace();
-    kept = PutWalAside(plan.facts, pg_wal);
-    old.RemoveStrangers();
-  });
-  if (kept > 0) {
-    report.Note(
-        fmt::format("the WAL that was there is put aside in {}: remove it once the restored "
-                    "server is what it is to be",
-                    (pg_wal / kKeptWalFolder).native()));
-  }
-  const std::vector<std::string> unarchived = UnarchivedWal(archive, plan.facts, pg_wal);
-  if (unarchived.empty()) return {};
-  return {fmt::format("WAL that is not in the archive was put aside, in {}: {}", pg_wal.native(),
-                      fmt::join(unarchived, ", "))};
 }
 
 }  // namespace

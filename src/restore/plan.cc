@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -11,16 +10,13 @@
 #include "restore/choose.h"
 #include "restore/claim.h"
 #include "restore/destination.h"
-#include "restore/old_cluster.h"
-#include "restore/old_wal.h"
+#include "restore/in_place.h"
 #include "restore/other_copies.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
 #include "wal/archive.h"
 
 namespace holdfast::restore {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -177,76 +173,22 @@ void CheckTablespaces(const RestorePlan& plan) {
   }
 }
 
-bool IsWithin(const base::Path& inner, const base::Path& outer) {
-  const base::Path relative =
-      fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-void CheckPrecious(const RestorePlan& plan, const RestoreOptions& options) {
-  std::vector<base::Path> cleared = {plan.to};
-  for (const auto& [oid, directory] : plan.tablespaces) cleared.push_back(directory);
-  for (const base::Path& precious : options.precious) {
-    for (const base::Path& directory : cleared) {
-      if (!IsWithin(precious, directory)) continue;
-      throw base::Error(
-          base::ErrorKind::kConflict,
-          fmt::format(
-              "{} lies in {}, where a restore in place removes what the backup does not have",
-              precious.native(), directory.native()),
-          {"move it elsewhere first, or restore into an empty directory"});
-    }
-  }
-}
-
-// A copy of a cluster's directory has the links of the original, which lead to what that one uses.
-void CheckLinks(const RestorePlan& plan, const RestoreOptions& options) {
-  if (options.replaces_source) return;
-  const auto refuse = [&](const base::Path& link, std::string hint) {
+// Recovery stops in front of the record behind its target. Where nothing follows the backup's own
+// WAL, as when it was taken from a standby and nothing happened, the end of WAL is the moment that
+// was asked for.
+void EndWhereWalEnds(RestorePlan& plan) {
+  if (!std::holds_alternative<ImmediateTarget>(plan.target.target)) return;
+  if (plan.wal_end > plan.facts.stop_lsn) return;
+  if (plan.target.action != TargetAction::kPromote) {
     throw base::Error(
-        base::ErrorKind::kConflict,
-        fmt::format("{} is a link to {}, which may belong to the running source",
-                    (plan.to / link).native(), fs::read_symlink(plan.to / link).native()),
-        {std::move(hint), fmt::format("if {} is the source's own directory, say --replaces-source",
-                                      plan.to.native())});
-  };
-  if (fs::is_symlink(plan.to / "pg_wal"))
-    refuse("pg_wal", "in a copy of the source's directory, make it a directory");
-  for (const auto& [oid, directory] : plan.tablespaces) {
-    const base::Path link = base::Path("pg_tblspc") / std::to_string(oid);
-    const bool asked = std::ranges::any_of(
-        options.tablespaces,
-        [&, &place = directory](const auto& t) { return t.second.lexically_normal() == place; });
-    if (!asked && fs::is_symlink(plan.to / link))
-      refuse(link, fmt::format("if it is this directory's own, name it: --tablespace {}={}", oid,
-                               directory.native()));
+        base::ErrorKind::kNotFound,
+        fmt::format(
+            "no WAL follows the backup's own, which ends at {}: recovery can end there, but "
+            "not pause or shut down there",
+            pg::FormatLsn(plan.wal_end)),
+        {"leave --action out, or wait until something was written and archived"});
   }
-}
-
-// What is there takes no room a second time.
-void LookAtOldCluster(const repo::Repository& repository, wal::Archive& archive, RestorePlan& plan,
-                      std::map<base::Path, std::uint64_t>& bytes) {
-  constexpr std::size_t kMaxNamed = 20;
-  const OldCluster old(repository, plan);
-  AtDestination([&] {
-    old.RequireNoStrangeTablespace();
-    old.ForEachStranger([&](const base::Path& place) {
-      ++plan.strangers;
-      if (plan.first_strangers.size() < kMaxNamed) plan.first_strangers.push_back(place.native());
-    });
-    for (const auto& [directory, there] : old.Bytes())
-      bytes[directory] -= std::min(bytes[directory], there);
-  });
-  plan.unarchived_wal = UnarchivedWal(archive, plan.facts, plan.to / "pg_wal");
-  if (plan.unarchived_wal.empty()) return;
-  plan.warnings.push_back(
-      fmt::format("{}/pg_wal has WAL that is not in the archive, and that recovery will not see: "
-                  "{}. To restore "
-                  "up to its end, `holdfast wal push --source {} {}/pg_wal/{}` each of them first; "
-                  "a restore puts "
-                  "them aside in pg_wal/{}",
-                  plan.to.native(), fmt::join(plan.unarchived_wal, ", "), plan.backup.id.source,
-                  plan.to.native(), plan.unarchived_wal.front(), kKeptWalFolder));
+  plan.target.target = LatestTarget{};
 }
 
 }  // namespace
@@ -291,14 +233,13 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                                                            repository.clock(), report),
                    .warnings = {},
                    .told = std::move(told)};
+  EndWhereWalEnds(plan);
   if (options.in_place) {
     AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
   }
   AtDestination([&] {
     CheckTablespaces(plan);
-    if (!plan.in_place) return;
-    CheckLinks(plan, options);
-    CheckPrecious(plan, options);
+    if (plan.in_place) CheckMayBeCleared(plan, options);
   });
   CheckPacks(repository, plan);
   auto bytes = ReadTree(repository, ConfigOf(plan, options.replaces_source), plan);

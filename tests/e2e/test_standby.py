@@ -12,6 +12,7 @@ def pair(protect):
     """pair(17, LOCAL): a protected source whose connection is a standby; what is written to it goes to its primary."""
     def make(major, method):
         shop = protect(major, method)
+        shop.server.pgbench_init()
         copy = shop.workplace.path / "standby"
         shop.server.tool("pg_basebackup", "-D", copy, "-c", "fast", "-R", "-X", "stream")
         shop.standby = shop.start(server_on(shop.workplace, major, copy))
@@ -74,4 +75,4 @@ def test_a_promotion_meanwhile_ends_the_backup(pair):
     gate.open()
     result = running.wait()
     assert result.code == 4 and "promoted during the backup" in result.err, result
-    assert shop.program.run("list", "shop", "--json").json()["backups"] == []
+    assert shop.program.run("list", "shop", "--json").json() == []
