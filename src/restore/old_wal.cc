@@ -93,6 +93,7 @@ class OldWal {
     });
     if (!files.empty() && IsNewestAndToldInATail(files.back())) files.pop_back();
     std::vector<std::string> names;
+    names.reserve(files.size());
     for (LocalFile& file : files) names.push_back(std::move(file.name));
     std::ranges::sort(names);
     return names;
@@ -108,7 +109,7 @@ class OldWal {
         const base::Bytes contents = base::ReadFile(pg_wal_ / folder / name);
         if (IsPreparedForUse(facts_, *parsed, contents)) continue;
         if (archive_.Holds(facts_.system, name, contents)) continue;
-        files.push_back({.parsed = *parsed, .name = folder.empty() ? name : folder + "/" + name});
+        files.push_back({.parsed = *parsed, .name = (base::Path(folder) / name).native()});
       }
     }
     return files;
