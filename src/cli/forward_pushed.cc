@@ -146,7 +146,7 @@ void PutInLine(Session& session, const std::string& source, const std::string& c
     queue.Add(file);
     return;
   } catch (const base::Error& error) {
-    const std::string why = error.message();
+    const std::string& why = error.message();
     try {
       queue.ClearInStep();
     } catch (const base::Error&) {
