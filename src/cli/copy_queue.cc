@@ -7,7 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <string_view>
+#include <system_error>
 
 #include "base/error.h"
 #include "pg/wal_segment.h"
@@ -15,8 +19,10 @@
 namespace holdfast::cli {
 namespace {
 
+constexpr const char* kComparing = "comparing";
 constexpr const char* kInStep = "in-step";
 constexpr const char* kProblem = "problem";
+constexpr std::chrono::hours kInStepFor{24};
 
 // Empty for what is no entry of the queue, a file that is being written for example.
 std::optional<PushedFile> Parse(std::string_view name) {
@@ -28,6 +34,10 @@ std::optional<PushedFile> Parse(std::string_view name) {
   std::string file(name.substr(dash + 1));
   if (!pg::WalFileKindOf(file)) return std::nullopt;
   return PushedFile{.system = pg::SystemIdentifier(system), .name = std::move(file)};
+}
+
+std::int64_t SecondsOf(base::Time time) {
+  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 
 }  // namespace
@@ -70,9 +80,35 @@ std::optional<base::File> CopyQueue::TryLock() const {
   throw base::SystemError(errno, fmt::format("cannot lock {}", lock.path().native()));
 }
 
-bool CopyQueue::IsInStep(const std::string& pair) const { return TextOf(kInStep) == pair; }
-void CopyQueue::SetInStep(const std::string& pair) const { SetText(kInStep, pair); }
-void CopyQueue::ClearInStep() const { SetText(kInStep, ""); }
+bool CopyQueue::IsInStep(const std::string& pair, base::Time now) const {
+  const std::string text = TextOf(kInStep);
+  const std::size_t line = text.find('\n');
+  if (line == std::string::npos || text.substr(0, line) != pair) return false;
+  std::int64_t since = 0;
+  const char* const begin = text.data() + line + 1;
+  if (std::from_chars(begin, text.data() + text.size(), since).ec != std::errc()) return false;
+  // Of a later time than now: the clock was wrong, then or now.
+  const std::int64_t age = SecondsOf(now) - since;
+  return age >= 0 && age < std::chrono::seconds(kInStepFor).count();
+}
+
+void CopyQueue::BeginComparison(const std::string& pair, base::Time now) const {
+  ClearInStep();
+  SetText(kComparing, fmt::format("{}\n{}\n", pair, SecondsOf(now)));
+}
+
+void CopyQueue::SetInStep() const {
+  const base::Path from = folder_ / kComparing;
+  if (std::rename(from.c_str(), (folder_ / kInStep).c_str()) == 0 || errno == ENOENT) return;
+  throw base::SystemError(errno, fmt::format("cannot rename {}", from.native()));
+}
+
+// In this order: what one that compares renames in between is removed under its new name.
+void CopyQueue::ClearInStep() const {
+  (void)base::RemoveFile(folder_ / kComparing);
+  (void)base::RemoveFile(folder_ / kInStep);
+}
+
 std::string CopyQueue::Problem() const { return TextOf(kProblem); }
 void CopyQueue::SetProblem(const std::string& problem) const { SetText(kProblem, problem); }
 

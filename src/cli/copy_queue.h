@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/log_forward.h"
 
 namespace holdfast::cli {
 
 //   <state>/forward/<source>/<copy>/pushed/<system>-<file>   to be brought there
+//                                  /comparing                what becomes in-step
 //                                  /in-step                  see IsInStep
 //                                  /problem                  why WAL does not get there
 //                                  /lock                     held by flock while a process forwards
@@ -25,10 +27,16 @@ class CopyQueue {
   // Empty when another process forwards to this copy.
   std::optional<base::File> TryLock() const;
 
-  // Whether the copy had everything but the files of the queue when it was last looked at. `pair`
-  // tells the two repositories: another one in either place is not in step.
-  bool IsInStep(const std::string& pair) const;
-  void SetInStep(const std::string& pair) const;
+  // Whether the copy had everything but the files of the queue when it was last looked at, not
+  // longer ago than a day: another host may have pushed since, and the copy's disk may have been
+  // taken back to an earlier state. `pair` tells the two repositories: another one in either place
+  // is not in step.
+  bool IsInStep(const std::string& pair, base::Time now) const;
+  // Before all is compared, and after it: the copy is in step unless that was cleared meanwhile.
+  void BeginComparison(const std::string& pair, base::Time now) const;
+  void SetInStep() const;
+  // Whoever could not put a file into the queue does it, without the lock. It writes nothing, so
+  // that a full disk does not keep it from doing so.
   void ClearInStep() const;
 
   // In words; empty when all is well.

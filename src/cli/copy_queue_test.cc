@@ -8,10 +8,12 @@
 namespace holdfast::cli {
 namespace {
 
+using std::chrono::hours;
 using testing::ElementsAre;
 using testing::Field;
 using testing::IsEmpty;
 
+constexpr base::Time kNow{hours(500'000)};
 const pg::SystemIdentifier kSystem(7301234567890123456);
 
 class CopyQueueTest : public testing::Test {
@@ -37,12 +39,30 @@ TEST_F(CopyQueueTest, KeepsWhatWasPushedInTheOrderToCopyIt) {
 }
 
 TEST_F(CopyQueueTest, IsInStepForOnePairOfRepositoriesUntilThatIsCleared) {
-  EXPECT_FALSE(queue_.IsInStep("a b"));
-  queue_.SetInStep("a b");
-  EXPECT_TRUE(queue_.IsInStep("a b"));
-  EXPECT_FALSE(queue_.IsInStep("a c"));
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow));
+  queue_.BeginComparison("a b", kNow);
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow));
+  queue_.SetInStep();
+  EXPECT_TRUE(queue_.IsInStep("a b", kNow));
+  EXPECT_FALSE(queue_.IsInStep("a c", kNow));
+  EXPECT_FALSE(queue_.IsInStep("a", kNow));
   queue_.ClearInStep();
-  EXPECT_FALSE(queue_.IsInStep("a b"));
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow));
+}
+
+TEST_F(CopyQueueTest, IsInStepForADay) {
+  queue_.BeginComparison("a b", kNow);
+  queue_.SetInStep();
+  EXPECT_TRUE(queue_.IsInStep("a b", kNow + hours(23)));
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow + hours(24)));
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow - hours(1)));
+}
+
+TEST_F(CopyQueueTest, IsNotInStepWhenThatWasClearedWhileAllWasCompared) {
+  queue_.BeginComparison("a b", kNow);
+  queue_.ClearInStep();
+  queue_.SetInStep();
+  EXPECT_FALSE(queue_.IsInStep("a b", kNow));
 }
 
 TEST_F(CopyQueueTest, RemembersAProblemUntilItIsOver) {

@@ -11,6 +11,9 @@
 namespace holdfast::cli {
 namespace {
 
+// What is written waits for tail_interval, and is on its way for seconds.
+constexpr base::Duration kLateElsewhere = std::chrono::minutes(5);
+
 class Judge {
  public:
   explicit Judge(const SourceFacts& facts) : facts_(facts) {}
@@ -162,7 +165,7 @@ class Judge {
     const bool here = facts_.receiver && facts_.receiver->running;
     const bool elsewhere = !here && facts_.receiver_connected.value_or(false);
     // What one that ended here has left is old when another runs.
-    if (elsewhere) return;
+    if (elsewhere) return JudgeReceiverElsewhere();
     if (facts_.receiver && !facts_.receiver->problem.empty())
       Attention("the WAL receiver: " + facts_.receiver->problem,
                 "see holdfast wal status " + facts_.source);
@@ -175,6 +178,18 @@ class Judge {
           start);
     Attention("no WAL receiver runs on this host, and whether one does elsewhere is unknown",
               start);
+  }
+
+  // All that is known of it here is that it is connected; whether its repository answers, what it
+  // has stored tells.
+  void JudgeReceiverElsewhere() {
+    if (facts_.configured->health.max_wal_lag || !facts_.at_risk || !facts_.at_risk->time) return;
+    const base::Duration late = *facts_.at_risk->time;
+    if (late <= kLateElsewhere + facts_.configured->tail_interval) return;
+    Attention(fmt::format("WAL of {} is not in the repository yet, though a receiver on another "
+                          "host is connected to the server",
+                          base::FormatDuration(late)),
+              fmt::format("what keeps it is told there: holdfast wal status {}", facts_.source));
   }
 
   const SourceFacts& facts_;

@@ -211,6 +211,22 @@ TEST_F(AProtectedSource, MayHaveItsReceiverOnAnotherHost) {
   EXPECT_THAT(Text(), HasSubstr("elsewhere is unknown"));
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenAReceiverOnAnotherHostStoresNothing) {
+  facts.receiver.reset();
+  facts.receiver_connected = true;
+  facts.at_risk = AtRisk{.bytes = 1, .time = minutes(5)};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.at_risk = AtRisk{.bytes = 1, .time = minutes(6)};
+  EXPECT_THAT(Text(), HasSubstr("though a receiver on another host is connected"));
+  source.tail_interval = minutes(2);
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.at_risk = AtRisk{.bytes = 1, .time = hours(50)};
+  source.health.max_wal_lag = hours(1);
+  EXPECT_THAT(Text(), HasSubstr("max_wal_lag"));
+  source.health.max_wal_lag = hours(60);
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
 TEST_F(AProtectedSource, NeedsAttentionForItsReceiversProblem) {
   facts.receiver->problem = "the spool is full";
   EXPECT_THAT(Text(), HasSubstr("the spool is full"));

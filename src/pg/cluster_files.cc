@@ -116,6 +116,13 @@ Exclusion ExclusionAtTop(std::string_view name) {
   return Exclusion::kNone;
 }
 
+// What a restore keeps beside the control file while it is unfinished. One that was killed just
+// after the control file came may have left it there for good, and a restore must find the names of
+// its own free.
+bool IsOfARestore(std::string_view path) {
+  return path == "global/pg_control.holdfast" || path == "global/pg_control.new";
+}
+
 Exclusion ExclusionInside(std::string_view folder) {
   if (folder == "pg_wal") return Exclusion::kWal;
   if (folder == "pg_replslot") return Exclusion::kReplicationSlot;
@@ -210,7 +217,7 @@ std::string_view ExclusionName(Exclusion exclusion) {
     case Exclusion::kServerState:
       return "state of the running server";
     case Exclusion::kBackupState:
-      return "state of another backup";
+      return "state of another backup or restore";
     case Exclusion::kRecoverySignal:
       return "recovery signal";
     case Exclusion::kOtherMajorVersion:
@@ -227,6 +234,7 @@ ClusterPath ClassifyFile(std::string_view path, std::string_view tablespace_vers
   ClusterPath result;
   result.exclusion = ExclusionOf(parts, tablespace_version_directory);
   if (parts.size() == 1 && !result.IsExcluded()) result.exclusion = ExclusionAtTop(name);
+  if (IsOfARestore(path)) result.exclusion = Exclusion::kBackupState;
   if (result.IsExcluded()) return result;
 
   const auto folder = FolderOf(parts, tablespace_version_directory);

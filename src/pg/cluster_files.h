@@ -70,7 +70,7 @@ enum class Exclusion {
   kWal,                // inside pg_wal: archived on its own
   kRebuiltAtStart,     // pg_internal.init
   kServerState,        // postmaster.pid, postmaster.opts, half-written *.tmp of settings
-  kBackupState,        // backup_label, tablespace_map, backup_manifest of some other backup
+  kBackupState,        // backup_label, pg_control.holdfast, ... of some other backup or restore
   kRecoverySignal,     // recovery.signal, standby.signal: written anew by a restore
   kOtherMajorVersion,  // another major version's folder in a tablespace
   kNotTheServersOwn,   // .DS_Store

@@ -114,6 +114,8 @@ TEST(ClusterFiles, WhatTheServerRebuildsOrOwnsIsLeftOut) {
       {"tablespace_map", Exclusion::kBackupState},
       {"tablespace_map.old", Exclusion::kBackupState},
       {"backup_manifest", Exclusion::kBackupState},
+      {"global/pg_control.holdfast", Exclusion::kBackupState},
+      {"global/pg_control.new", Exclusion::kBackupState},
       {"recovery.signal", Exclusion::kRecoverySignal},
       {"standby.signal", Exclusion::kRecoverySignal},
       {"pg_wal/000000010000000000000001", Exclusion::kWal},

@@ -163,12 +163,32 @@ bool Capture::IsThere(const std::string& name) {
     return archive_->ContainsSealed(options_.system, name);
   } catch (base::Error& error) {
     if (error.kind() != base::ErrorKind::kCorrupt) throw;
+    if (StoreAgain(name)) return true;
     error.AddContext("WAL that the backup needs cannot be read");
     error.AddHint(
         "was the repository created anew while a receiver or a pushing server wrote to it? remove "
         "the object, start them again, and take the backup again");
     throw;
   }
+}
+
+// What is damaged in the archive, from the server if that still has it. The archive lets it give
+// way to its own content alone: what is sealed with other keys stays, and so does what this key may
+// not replace.
+bool Capture::StoreAgain(const std::string& name) {
+  const bool segment = pg::WalFileKindOf(name) == pg::WalFileKind::kSegment;
+  try {
+    const std::optional<base::Bytes> bytes = ReadFile(name, segment ? size_.bytes() : kMaxHistory);
+    if (!bytes) return false;
+    (void)archive_->Put(options_.system, name, *bytes);
+    if (!archive_->ContainsSealed(options_.system, name)) return false;
+  } catch (const base::Error& error) {
+    if (CanBeMended(error) || error.kind() == base::ErrorKind::kCancelled) throw;
+    return false;
+  }
+  captured_.warnings.push_back(
+      fmt::format("{} was damaged in the archive; it was stored again, from the server", name));
+  return true;
 }
 
 // Waiting for others costs nothing where the server keeps the WAL meanwhile: those who are known to

@@ -2,7 +2,8 @@
 // repository, and the history of its timeline, without which none of it can be recovered.
 //
 // Segments are taken one after the other, while files are copied already: the server may remove
-// them long before a backup ends. What a receiver or archive_command brings is left to them.
+// them long before a backup ends. What a receiver or archive_command brings is left to them; of
+// that, what is damaged in the archive is stored again.
 #pragma once
 
 #include <chrono>
@@ -80,6 +81,7 @@ class Capture {
   Outcome Take(std::optional<pg::Lsn> backup_stop);
   bool NoteArrival();
   bool IsThere(const std::string& name);
+  bool StoreAgain(const std::string& name);
   bool IsWorthWaiting();
   bool ArchiveReaches(pg::Lsn position);
   std::optional<Piece> ReadNext(std::optional<pg::Lsn> backup_stop);

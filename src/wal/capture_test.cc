@@ -114,6 +114,46 @@ TEST_F(CaptureTest, DoesNotCountOnWalThatIsSealedWithOtherKeys) {
   }
 }
 
+TEST_F(CaptureTest, StoresAgainWhatIsDamagedInTheArchive) {
+  CaptureOptions options = Options();
+  options.timeline = pg::TimelineId(2);
+  const std::string text = "1\t0/100200\tpromoted\n";
+  const std::string history = "00000002.history";
+  server_.files[history] = {text.begin(), text.end()};
+  server_.files[Name(2, 2)] = MakeSegment(2, 2);
+  server_.flushed = At(3);
+  for (const auto& [name, contents] : server_.files) (void)archive.Put(kSystem, name, contents);
+  const auto damage = [&] {
+    for (const auto& [name, contents] : server_.files) {
+      for (const auto& object : storage::ListAll(*storage, "wal/shop/")) {
+        if (object.name.find(name + ".") != std::string::npos) {
+          storage->FlipBitAtRest(object.name, object.size - 40);
+        }
+      }
+    }
+  };
+  for (const bool add_only : {false, true}) {
+    damage();
+    const repo::Repository opened = add_only ? AddOnly() : repository;
+    Archive own(opened, "shop");
+    Capture capture(own, server_, options, clock, report_);
+    EXPECT_THAT(capture.Finish(At(3), {}).warnings,
+                ElementsAre(HasSubstr(history + " was damaged"), HasSubstr(Name(2, 2))));
+    EXPECT_EQ(archive.Get(kSystem, Name(2, 2)), MakeSegment(2, 2));
+  }
+
+  damage();
+  server_.read_failure = base::Error(ErrorKind::kUnavailable, "cut");
+  Capture cut = Make(options);
+  ExpectError(ErrorKind::kUnavailable, "cut", [&] { (void)cut.Finish(At(3), {}); });
+  server_.files[Name(2, 2)] = MakeSegment(2, 2, 7);
+  Capture other = Make(options);
+  ExpectError(ErrorKind::kCorrupt, "cannot be read", [&] { (void)other.Finish(At(3), {}); });
+  server_.files.erase(Name(2, 2));
+  Capture gone = Make(options);
+  ExpectError(ErrorKind::kCorrupt, "cannot be read", [&] { (void)gone.Finish(At(3), {}); });
+}
+
 TEST_F(CaptureTest, ReadsWhatAnArchiverDoesNotBringInTime) {
   CaptureOptions options = Options();
   options.pushed = true;

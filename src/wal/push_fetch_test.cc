@@ -3,9 +3,7 @@
 
 #include <algorithm>
 
-#include "pg/control_file.h"
 #include "pg/testing/expect_error.h"
-#include "pg/testing/test_data.h"
 #include "storage/testing/temporary_directory.h"
 #include "wal/fetch.h"
 #include "wal/push.h"
@@ -32,7 +30,7 @@ class PushTest : public testing::Test, public ArchiveFixture {
 
 TEST_F(PushTest, StoresASegmentUnderItsClusterAndOnce) {
   const base::Path path = Write(Name(1, 3), MakeSegment(1, 3));
-  EXPECT_EQ(Push(archive, path, std::nullopt), ArchiveOutcome::kStored);
+  EXPECT_EQ(Push(archive, path, kSystem), ArchiveOutcome::kStored);
   EXPECT_EQ(Push(archive, path, kSystem), ArchiveOutcome::kAlreadyThere);
   EXPECT_EQ(archive.Get(kSystem, Name(1, 3)), MakeSegment(1, 3));
 }
@@ -48,20 +46,14 @@ TEST_F(PushTest, RefusesNamesThatAreNotWal) {
   for (const std::string& name :
        {std::string("notes.txt"), std::string(64, 'A'), Name(1, 3) + ".done"}) {
     ExpectError(ErrorKind::kUsage, "file that PostgreSQL archives",
-                [&] { (void)Push(archive, Write(name, MakeSegment(1, 3)), std::nullopt); });
+                [&] { (void)Push(archive, Write(name, MakeSegment(1, 3)), kSystem); });
   }
 }
 
-TEST_F(PushTest, FindsTheClusterOfAHistoryInItsControlFile) {
+TEST_F(PushTest, StoresAHistoryOfTheClusterItIsToldOf) {
   const base::Path path = Write("00000002.history", base::AsBytes("1\t0/310000\tx\n"));
-  ExpectError(ErrorKind::kUsage, "global/pg_control",
-              [&] { (void)Push(archive, path, std::nullopt); });
-  const base::Bytes control = pg::ReadTestData("pg_control_15");
-  base::MakeDirectories(directory_.path() / "data/global");
-  base::WriteFileDurably(directory_.path() / "data/global/pg_control", control);
-  EXPECT_EQ(Push(archive, path, std::nullopt), ArchiveOutcome::kStored);
-  EXPECT_TRUE(
-      archive.Contains(pg::ParseControlFile(control).system_identifier, "00000002.history"));
+  EXPECT_EQ(Push(archive, path, kSystem), ArchiveOutcome::kStored);
+  EXPECT_TRUE(archive.Contains(kSystem, "00000002.history"));
 }
 
 class FetchTest : public PushTest {

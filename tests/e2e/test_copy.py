@@ -211,6 +211,37 @@ def test_pushed_wal_that_does_not_get_to_a_copy_is_told_until_it_does(workplace,
     by_name(6)
 
 
+def test_pushed_wal_that_cannot_be_noted_for_one_copy_goes_to_the_others_and_is_looked_for(workplace, holdfast, postgres):
+    server = postgres(15, wal_segment_mib=1, settings={"archive_mode": "on"})
+    third = workplace.path / "third"
+    scene = new_scene(workplace, holdfast, server,
+                      copies='copies = [{ repository = "offsite" }, { repository = "third" }]\n' + OFFSITE.format(
+                          path=workplace.path).replace("offsite", "third"))
+    scene.program.run("init", "--repository", "third")
+    back_up(scene, 1)
+    state = workplace.path / "state/forward/shop"
+
+    def push(number):
+        server.execute(f"UPDATE ledger SET round = {number} WHERE i > 19900")
+        return archive_all(scene)
+
+    def has(repository, segment):
+        return any(path.name.startswith(segment) for path in segments_in(repository))
+
+    push(2)
+    eventually(lambda: all((state / copy / "in-step").exists() for copy in ("offsite", "third")), "both to be in step")
+    queue = state / "offsite/pushed"
+    eventually(lambda: not list(queue.iterdir()), "the queue to be empty")
+    queue.rmdir()
+    queue.write_bytes(b"")
+    missed = push(3)
+    eventually(lambda: has(third, missed), "the other copy to get it")
+    assert not (state / "offsite/in-step").exists() and not has(offsite(scene), missed)
+    queue.unlink()
+    push(4)
+    eventually(lambda: has(offsite(scene), missed), "the next push to bring it")
+
+
 def test_what_cannot_be_copied_is_refused(scene):
     back_up(scene, 1)
     refused(scene, "copy", "--from", "main", "--to", "main", code=4, says="the same repository")
