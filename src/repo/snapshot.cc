@@ -25,6 +25,7 @@ Error NoSuchBackup(const BackupId& id) {
 struct LoadedHead {
   SnapshotHead head;
   base::Bytes start;
+  bool whole = false;  // `start` is all of the object
 };
 
 LoadedHead LoadHead(storage::Storage& storage, const BackupId& id) {
@@ -34,9 +35,7 @@ LoadedHead LoadHead(storage::Storage& storage, const BackupId& id) {
     if (!start) throw NoSuchBackup(id);
     SnapshotHeadOrNeed parsed = ParseSnapshotHead(id, *start);
     const bool whole = start->size() < length;
-    // What came along is looked at: a list then names a backup that no restore would take.
-    if (parsed.head && whole) (void)ParsePackList(id, *start);
-    if (parsed.head) return {std::move(*parsed.head), std::move(*start)};
+    if (parsed.head) return {std::move(*parsed.head), std::move(*start), whole};
     if (whole) {
       throw Error(ErrorKind::kCorrupt, fmt::format("backup {} was cut short", id.ToString()));
     }
@@ -116,6 +115,8 @@ std::vector<std::string> ListSources(const Repository& repository) {
 
 Snapshot ReadSnapshot(const Repository& repository, const BackupId& id) {
   const LoadedHead loaded = LoadHead(repository.storage(), id);
+  // What came along is looked at: a list then names a backup that no restore would take.
+  if (loaded.whole) (void)ParsePackList(id, loaded.start);
   return OpenSnapshot(repository.keyring(), loaded.head, loaded.start);
 }
 
