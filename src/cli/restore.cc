@@ -361,32 +361,30 @@ void AddTargetOptions(CLI::App& app, Options& options) {
 }  // namespace
 
 Command RestoreCommand() {
-  return {.path = "restore",
-          .purpose = "Restore a cluster, to the latest moment or any other one",
-          .example =
-              "holdfast restore shop --to /var/lib/postgresql/restored --at '2026-11-21 "
-              "16:00:03'",
-          .declare = [](CLI::App& app) -> Action {
-            const auto options = std::make_shared<Options>();
-            app.add_option("SOURCE", options->source, "Source to restore")->required();
-            app.add_option("--to", options->to,
-                           "New or empty directory; with --in-place the cluster's own")
-                ->type_name("DIR")
-                ->required();
-            AddTargetOptions(app, *options);
-            app.add_option("--backup", options->backup,
-                           "Backup to start from (default: the best one for the target)")
-                ->type_name("ID");
-            AddTablespaceOption(app, options->tablespaces);
-            TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
-                ->default_str("2");
-            app.add_flag("--in-place", options->in_place,
-                         "DIR is the stopped cluster itself: fetch and write only what differs");
-            app.add_flag("--replaces-source", options->replaces_source,
-                         "Keep archiving and standby settings: it takes the source's place");
-            app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");
-            return [options](Session& session) { return Restore(session, *options); };
-          }};
+  return {
+      .path = "restore",
+      .purpose = "Restore a cluster, to the latest moment or any other one",
+      .example =
+          "holdfast restore shop --to /var/lib/postgresql/restored --at '2026-11-21 "
+          "16:00:03'",
+      .declare = [](CLI::App& app) -> Action {
+        const auto options = std::make_shared<Options>();
+        app.add_option("SOURCE", options->source, "Source to restore")->required();
+        app.add_option("--to", options->to, "New or empty directory")->type_name("DIR")->required();
+        AddTargetOptions(app, *options);
+        app.add_option("--backup", options->backup,
+                       "Backup to start from (default: the best one for the target)")
+            ->type_name("ID");
+        AddTablespaceOption(app, options->tablespaces);
+        TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
+            ->default_str("2");
+        app.add_flag("--in-place", options->in_place,
+                     "DIR is the stopped cluster's own: fetch and write only what differs");
+        app.add_flag("--replaces-source", options->replaces_source,
+                     "Keep archiving and standby settings: it takes the source's place");
+        app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");
+        return [options](Session& session) { return Restore(session, *options); };
+      }};
 }
 
 }  // namespace holdfast::cli
