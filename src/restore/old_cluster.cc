@@ -68,6 +68,8 @@ std::uint64_t OldCluster::RemoveStrangers() const {
 void OldCluster::RequireNoStrangeTablespace() const {
   ForEachStranger([&](const base::Path& place) {
     if (place.parent_path() != plan_.to / kTablespaces || !fs::is_symlink(place)) return;
+    // One that goes elsewhere now: its link is made anew.
+    if (tree_.contains(base::Path(kTablespaces) / place.filename())) return;
     const base::Path target = fs::read_symlink(place);
     throw base::Error(
         base::ErrorKind::kConflict,

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/error.h"
 #include "repo/testing/model_backup.h"
 #include "storage/testing/temporary_directory.h"
 
@@ -95,6 +96,15 @@ TEST_F(OldClusterTest, NamesWhatIsOfAnotherKind) {
   Put("data/pg_tblspc/stray");
   EXPECT_THAT(Strangers(), UnorderedElementsAre("data/base/1/1259", "data/pg_tblspc/100",
                                                 "data/pg_tblspc/stray"));
+}
+
+TEST_F(OldClusterTest, RefusesATablespaceThatTheBackupDoesNotHave) {
+  const OldCluster old(repository.repository(), plan);
+  fs::remove(plan.to / "pg_tblspc/100");
+  fs::create_directory_symlink(folder.path(), plan.to / "pg_tblspc/100");
+  EXPECT_NO_THROW(old.RequireNoStrangeTablespace());  // its link is made anew
+  fs::create_directory_symlink(folder.path(), plan.to / "pg_tblspc/200");
+  EXPECT_THROW(old.RequireNoStrangeTablespace(), base::Error);
 }
 
 TEST_F(OldClusterTest, LeavesOtherVersionsMarksAndLinksAlone) {
