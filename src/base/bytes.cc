@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,8 @@
 namespace holdfast::base {
 
 namespace {
+
+constexpr std::uintptr_t kLargePage = 2 * kMiB;
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits =
@@ -48,6 +51,16 @@ bool Equal(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
 
 bool AllZero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
+void ReserveLarge(Bytes& bytes, std::size_t size) {
+  bytes.reserve(size);
+  if (size < kLargePage) return;
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t aligned = (begin + kLargePage - 1) / kLargePage * kLargePage;
+  if (aligned >= begin + size) return;
+  // Advice: where it is not taken, nothing is different.
+  (void)::madvise(bytes.data() + (aligned - begin), begin + size - aligned, MADV_HUGEPAGE);
 }
 
 std::string ToHex(ByteView bytes) {
@@ -123,15 +136,6 @@ void ByteWriter::Sized(ByteView bytes) {
   Raw(bytes);
 }
 
-std::uint64_t ByteReader::Fixed(int width) {
-  const ByteView bytes = Raw(static_cast<std::size_t>(width));
-  std::uint64_t value = 0;
-  for (int i = 0; i < width; ++i) {
-    value |= std::uint64_t{bytes[static_cast<std::size_t>(i)]} << (8 * i);
-  }
-  return value;
-}
-
 std::uint64_t ByteReader::Varint() {
   std::uint64_t value = 0;
   for (int shift = 0; shift < 64; shift += 7) {
@@ -149,13 +153,8 @@ std::uint64_t ByteReader::VarintUpTo(std::uint64_t limit) {
   return value;
 }
 
-ByteView ByteReader::Raw(std::size_t count) {
-  if (count > remaining()) {
-    ThrowCorrupt(fmt::format("{} ends early, at byte {}", what_, in_.size()));
-  }
-  const ByteView view = in_.subspan(position_, count);
-  position_ += count;
-  return view;
+void ByteReader::ThrowEndsEarly() const {
+  ThrowCorrupt(fmt::format("{} ends early, at byte {}", what_, in_.size()));
 }
 
 ByteView ByteReader::Sized() { return Raw(VarintUpTo(remaining())); }

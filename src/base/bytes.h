@@ -24,6 +24,9 @@ std::string_view AsText(ByteView bytes);
 Bytes ToBytes(std::string_view text);
 bool Equal(ByteView a, ByteView b);
 bool AllZero(ByteView bytes);
+// As reserve; of the system, large memory is asked for in large pages: the faults of small ones
+// cost as much as the work that is then done in them.
+void ReserveLarge(Bytes& bytes, std::size_t size);
 
 // Lower-case hexadecimal. FromHex throws Error(kCorrupt) on anything but pairs of hex digits.
 std::string ToHex(ByteView bytes);
@@ -70,7 +73,12 @@ class ByteReader {
   std::uint64_t Varint();
   // A varint that must not exceed `limit`: guards allocations against corrupt or hostile lengths.
   std::uint64_t VarintUpTo(std::uint64_t limit);
-  ByteView Raw(std::size_t count);
+  ByteView Raw(std::size_t count) {
+    if (count > remaining()) ThrowEndsEarly();
+    const ByteView view = in_.subspan(position_, count);
+    position_ += count;
+    return view;
+  }
   ByteView Sized();
   std::string SizedText() { return std::string(AsText(Sized())); }
 
@@ -81,7 +89,15 @@ class ByteReader {
   void ExpectEnd() const;
 
  private:
-  std::uint64_t Fixed(int width);
+  // Here, for it is called for every field of every WAL record.
+  std::uint64_t Fixed(std::size_t width) {
+    std::uint64_t value = 0;
+    const ByteView bytes = Raw(width);
+    for (std::size_t i = 0; i < width; ++i) value |= std::uint64_t{bytes[i]} << (8 * i);
+    return value;
+  }
+  [[noreturn]] void ThrowEndsEarly() const;
+
   ByteView in_;
   std::string_view what_;
   std::size_t position_ = 0;

@@ -125,7 +125,9 @@ std::optional<Bytes> ReadFileIfExists(const Path& path) {
   while (true) {
     const std::uint64_t size = file->Size();
     const std::uint64_t expected = size > done ? size - done + 1 : 0;
-    contents.resize(done + std::max<std::uint64_t>(expected, 4 * kKiB));
+    const std::uint64_t wanted = done + std::max<std::uint64_t>(expected, 4 * kKiB);
+    ReserveLarge(contents, wanted);
+    contents.resize(wanted);
     done += file->ReadAt(done, MutableByteView(contents).subspan(done));
     if (done < contents.size()) break;
   }

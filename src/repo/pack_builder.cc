@@ -86,7 +86,7 @@ struct PackBuilder::State {
 
   State(const Keyring& keyring, PackKind kind, codec::CompressionOptions compression)
       : secrets(NewSecrets(keyring, kind)), compressor(compression) {
-    if (kind != PackKind::kMeta) contents.reserve(kUsualPackBytes);
+    if (kind != PackKind::kMeta) base::ReserveLarge(contents, kUsualPackBytes);
     Add(secrets.header_bytes);
   }
 
