@@ -14,6 +14,7 @@
 #include "cli/copy_source.h"
 #include "cli/open_repository.h"
 #include "cli/option_values.h"
+#include "cli/requests_made.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "storage/open.h"
@@ -104,16 +105,7 @@ CopyRuns CopyToAll(Session& session, const repo::Repository& from,
 std::function<catalog::RequestFacts()> RequestsOf(Session& session,
                                                   const config::Repository& repository) {
   if (!storage::IsS3(repository.url)) return {};
-  return [meter = session.meter(repository.name)] {
-    const storage::RequestCounts counts = meter->counts();
-    return catalog::RequestFacts{.put = counts.put,
-                                 .list = counts.list,
-                                 .get = counts.get,
-                                 .head = counts.head,
-                                 .remove = counts.remove,
-                                 .bytes_sent = counts.bytes_sent,
-                                 .bytes_received = counts.bytes_received};
-  };
+  return [meter = session.meter(repository.name)] { return RequestFactsOf(meter->counts()); };
 }
 
 int BackUp(Session& session, const Options& options) {

@@ -140,7 +140,8 @@ ExitCode ExitCodeOf(const std::vector<CheckItem>& items) {
   CheckState worst = CheckState::kOk;
   for (const CheckItem& item : items) worst = std::max(worst, item.state);
   if (worst == CheckState::kRefused) return ExitCode::kRefused;
-  if (worst == CheckState::kFailed) return ExitCode::kUnavailable;
+  if (worst == CheckState::kFailed)
+    return std::ranges::find(items, CheckState::kFailed, &CheckItem::state)->code;
   return worst == CheckState::kOk ? ExitCode::kDone : ExitCode::kAttention;
 }
 

@@ -23,9 +23,12 @@ struct CheckItem {
   CheckState state = CheckState::kOk;
   std::string detail{};
   std::string hint{};  // what to do; never empty unless the state is kOk
+  // Of a failed one: what another command would end with that failed for this.
+  ExitCode code = ExitCode::kUnavailable;
 };
 
-// 0, 1 for attention, 5 when something failed, 4 when something is refused.
+// 0, 1 for attention, 4 when something is refused. When something failed, the first one's code:
+// what comes after it may have failed for the same reason.
 ExitCode ExitCodeOf(const std::vector<CheckItem>& items);
 
 // How a receiver would get WAL from this server.

@@ -164,6 +164,10 @@ TEST(CheckItems, TheWorstDecidesTheExitCode) {
   EXPECT_EQ(ExitCodeOf({ok}), ExitCode::kDone);
   EXPECT_EQ(ExitCodeOf({ok, attention}), ExitCode::kAttention);
   EXPECT_EQ(ExitCodeOf({attention, failed, ok}), ExitCode::kUnavailable);
+  // The first one that failed says why.
+  const CheckItem wrong{.name = "k", .state = CheckState::kFailed, .code = ExitCode::kUsage};
+  EXPECT_EQ(ExitCodeOf({attention, wrong, failed}), ExitCode::kUsage);
+  EXPECT_EQ(ExitCodeOf({failed, wrong}), ExitCode::kUnavailable);
   const CheckItem refused{.name = "d", .state = CheckState::kRefused};
   EXPECT_EQ(ExitCodeOf({attention, refused, failed}), ExitCode::kRefused);
 }

@@ -205,7 +205,8 @@ class ClusterCheck {
 
 CheckItem FailedWith(std::string name, const base::Error& error, const std::string& otherwise) {
   return {std::move(name), CheckState::kFailed, error.message(),
-          error.hints().empty() ? otherwise : fmt::format("{}", fmt::join(error.hints(), "\n"))};
+          error.hints().empty() ? otherwise : fmt::format("{}", fmt::join(error.hints(), "\n")),
+          ExitCodeOf(error.kind())};
 }
 
 std::vector<CheckItem> CheckCluster(Session& session, const config::Source& source) {

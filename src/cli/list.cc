@@ -75,8 +75,7 @@ class Listing {
         if (error.kind() != base::ErrorKind::kNotFound) session_.reporter().Note(error.message());
       }
     }
-    std::ranges::stable_sort(
-        backups, {}, [](const ListedBackup& backup) { return backup.snapshot.facts.started; });
+    std::ranges::sort(backups, repo::IsEarlier, &ListedBackup::snapshot);
   }
 
   void Add(const ListedBackup& backup) {

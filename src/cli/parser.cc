@@ -35,7 +35,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
       ->type_name("SIZE");
   app.add_flag("--json", options.json, "Print data as JSON");
   app.add_flag("--quiet,-q", options.quiet, "Say nothing but warnings and errors");
-  app.add_flag("--verbose,-v", options.verbose, "Say more");
+  app.add_flag("--verbose,-v", options.verbose, "Also say what was asked of buckets");
   app.add_flag("--no-progress", options.no_progress, "Show no progress");
   app.set_version_flag("--version", fmt::format("holdfast {}", Version()), "Print the version");
 }

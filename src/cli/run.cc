@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/parser.h"
+#include "cli/requests_made.h"
 #include "cli/session.h"
 #include "cli/table.h"
 
@@ -36,6 +37,25 @@ void PrintError(const Invocation& invocation, const base::Error& error) {
   invocation.err->flush();
 }
 
+void TellRequests(Session& session) {
+  if (!session.options().verbose) return;
+  for (const auto& [repository, counts] : session.requests_made())
+    session.reporter().Note(fmt::format("requests made to repository {}: {}", repository,
+                                        RequestsText(RequestFactsOf(counts))));
+}
+
+// What was asked of a store is paid for also where the work failed.
+int Act(const Action& action, Session& session) {
+  try {
+    const int code = action(session);
+    TellRequests(session);
+    return code;
+  } catch (...) {
+    TellRequests(session);
+    throw;
+  }
+}
+
 int Do(const Invocation& invocation) {
   const Parsed parsed = ParseArguments(Commands(), invocation.arguments);
   int code = ToInt(ExitCode::kDone);
@@ -43,7 +63,7 @@ int Do(const Invocation& invocation) {
     *invocation.out << *parsed.text;
   } else {
     Session session(invocation, parsed.options);
-    code = parsed.action(session);
+    code = Act(parsed.action, session);
   }
   invocation.out->flush();
   if (!*invocation.out)

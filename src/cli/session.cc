@@ -32,8 +32,11 @@ const config::Config& Session::config() {
 }
 
 void Session::PrintJson(const nlohmann::json& value) const {
+  const RequestsMade made = requests_made();
+  nlohmann::json whole = value;
+  if (whole.is_object() && !made.empty()) whole["requests_made"] = RequestsMadeJson(made);
   // Names of files need not be UTF-8; JSON must be.
-  out() << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  out() << whole.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 std::string Session::TimeText(base::Time time) {
@@ -49,6 +52,17 @@ std::shared_ptr<storage::RequestMeter> Session::meter(const std::string& reposit
     std::shared_ptr<storage::RequestMeter>& meter = meters[repository];
     if (!meter) meter = std::make_shared<storage::RequestMeter>();
     return meter;
+  });
+}
+
+RequestsMade Session::requests_made() const {
+  return meters_.With([](const auto& meters) {
+    RequestsMade made;
+    for (const auto& [repository, meter] : meters) {
+      const storage::RequestCounts counts = meter->counts();
+      if (counts != storage::RequestCounts()) made[repository] = counts;
+    }
+    return made;
   });
 }
 

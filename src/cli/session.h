@@ -12,6 +12,7 @@
 #include "base/reporter.h"
 #include "base/synchronized.h"
 #include "cli/invocation.h"
+#include "cli/requests_made.h"
 #include "config/load.h"
 #include "storage/request_meter.h"
 
@@ -45,10 +46,13 @@ class Session {
 
   // What this run asks of the repository of this name, over a network.
   std::shared_ptr<storage::RequestMeter> meter(const std::string& repository);
+  // So far; without repositories of which nothing was asked.
+  RequestsMade requests_made() const;
 
   // Data for standard output.
   std::ostream& out() const { return *invocation_->out; }
   bool json() const { return options_.json; }
+  // What was asked of stores joins an object, as "requests_made".
   void PrintJson(const nlohmann::json& value) const;
   // RFC 3339 for JSON, in the configured zone.
   std::string TimeText(base::Time time);

@@ -9,10 +9,10 @@
 #include "cli/chosen_backup.h"
 #include "cli/commands.h"
 #include "cli/open_repository.h"
+#include "cli/requests_made.h"
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/table.h"
-#include "cli/usage_requests.h"
 
 namespace holdfast::cli {
 namespace {

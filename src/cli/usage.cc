@@ -61,8 +61,11 @@ int ShowUsage(Session& session, const std::string& source) {
   upkeep::Usage usage = base::WithContext(
       [&] { return Describe(settings); },
       [&] { return upkeep::MeasureUsage(*storage, session.clock().Now(), kJobs, session.stop()); });
-  UsageReport report{
-      .repository = settings, .usage = std::move(usage), .requests = RequestsIn(session, settings)};
+  UsageReport report{.repository = settings,
+                     .usage = std::move(usage),
+                     .requests = RequestsIn(session, settings),
+                     .log_requests = {}};
+  report.log_requests = EstimateLogRequests(session.config(), settings, report.usage);
   KeepOnly(source, report.usage);
   if (session.json()) {
     session.PrintJson(UsageJson(session, report));

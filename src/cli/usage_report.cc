@@ -6,6 +6,7 @@
 #include "base/size_text.h"
 #include "cli/open_storage.h"
 #include "cli/prune_report.h"
+#include "cli/requests_made.h"
 #include "cli/table.h"
 #include "pg/lsn.h"
 
@@ -65,6 +66,18 @@ nlohmann::json RequestsJson(const UsageReport& report, const std::string& source
           {"requests", catalog::ToJson(found->second.sum)}};
 }
 
+// Of one source; null where there is no WAL of the last 30 days, or no network.
+nlohmann::json LogRequestsJson(const UsageReport& report, const std::string& source) {
+  const auto found = report.log_requests.find(source);
+  if (found == report.log_requests.end()) return nullptr;
+  const LogRequests& requests = found->second;
+  return {{"files", requests.files},
+          {"put", requests.put},
+          {"list", requests.list},
+          {"get", requests.get},
+          {"head", requests.head}};
+}
+
 nlohmann::json SourceJson(Session& session, const UsageReport& report, const SourceUsage& source) {
   nlohmann::json backups = nlohmann::json::array();
   for (const BackupUsage& backup : source.backups) backups.push_back(BackupJson(session, backup));
@@ -74,6 +87,7 @@ nlohmann::json SourceJson(Session& session, const UsageReport& report, const Sou
           {"packs", AmountJson(source.packs)},
           {"growth", GrowthJson(source.growth)},
           {"requests_of_backups_30_days", RequestsJson(report, source.source)},
+          {"requests_of_wal_30_days_estimate", LogRequestsJson(report, source.source)},
           {"backups", std::move(backups)},
           {"wal", std::move(logs)}};
 }
@@ -83,18 +97,17 @@ nlohmann::json CostJson(const std::optional<MonthlyCost>& cost) {
   return {{"currency", cost->currency},
           {"storage", cost->storage},
           {"requests", cost->requests ? nlohmann::json(*cost->requests) : nullptr},
+          {"requests_of_wal_estimate",
+           cost->log_requests ? nlohmann::json(*cost->log_requests) : nullptr},
           {"storage_next_month", cost->next_month ? nlohmann::json(*cost->next_month) : nullptr},
           {"whole_download", cost->whole_download}};
 }
 
-double CostOfRequests(const RequestsBySource& requests, const config::Prices& prices) {
-  double cost = 0;
-  for (const auto& [source, recorded] : requests) {
-    const catalog::RequestFacts& sum = recorded.sum;
-    cost += static_cast<double>(sum.put + sum.list) / 1000 * prices.put +
-            static_cast<double>(sum.get + sum.head) / 1000 * prices.get;
-  }
-  return cost;
+// Of RequestFacts or LogRequests.
+template <typename Requests>
+double CostOfRequests(const Requests& requests, const config::Prices& prices) {
+  return static_cast<double>(requests.put + requests.list) / 1000 * prices.put +
+         static_cast<double>(requests.get + requests.head) / 1000 * prices.get;
 }
 
 std::string Money(double amount, const std::string& currency) {
@@ -111,7 +124,7 @@ void PrintGrowth(std::ostream& out, const Usage& usage) {
 }
 
 void PrintCost(std::ostream& out, const UsageReport& report) {
-  const auto cost = CostOf(report.usage, report.requests, report.repository.prices);
+  const auto cost = CostOf(report);
   if (!cost) return;
   out << fmt::format("  cost           {} a month for storage",
                      Money(cost->storage, cost->currency));
@@ -119,6 +132,8 @@ void PrintCost(std::ostream& out, const UsageReport& report) {
     out << fmt::format(", {} in a month", Money(*cost->next_month, cost->currency));
   if (cost->requests)
     out << fmt::format("; {} for requests of backups", Money(*cost->requests, cost->currency));
+  if (cost->log_requests)
+    out << fmt::format(", about {} for those of WAL", Money(*cost->log_requests, cost->currency));
   out << fmt::format("; {} to download all of it once\n",
                      Money(cost->whole_download, cost->currency));
 }
@@ -158,6 +173,13 @@ void PrintRequests(std::ostream& out, const UsageReport& report, const std::stri
                      RequestsText(found->second.sum));
 }
 
+void PrintLogRequests(std::ostream& out, const UsageReport& report, const std::string& source) {
+  const auto found = report.log_requests.find(source);
+  if (found == report.log_requests.end()) return;
+  out << fmt::format("  requests of WAL in 30 days, estimated from {}: {}\n",
+                     base::Counted(found->second.files, "file"), LogRequestsText(found->second));
+}
+
 void PrintBackups(std::ostream& out, const SourceUsage& source) {
   using enum Table::Align;
   Table table({{"BACKUP"}, {"KIND"}, {"NEEDS", kRight}, {"ALONE", kRight}, {"NOTES"}});
@@ -186,9 +208,9 @@ void PrintLogs(Session& session, const SourceUsage& source) {
 
 }  // namespace
 
-std::optional<MonthlyCost> CostOf(const Usage& usage,
-                                  const std::optional<RequestsBySource>& requests,
-                                  const std::optional<config::Prices>& prices) {
+std::optional<MonthlyCost> CostOf(const UsageReport& report) {
+  const Usage& usage = report.usage;
+  const std::optional<config::Prices>& prices = report.repository.prices;
   if (!prices) return std::nullopt;
   const auto of = [](std::uint64_t bytes, double price) {
     return static_cast<double>(bytes) / static_cast<double>(base::kGiB) * price;
@@ -196,9 +218,16 @@ std::optional<MonthlyCost> CostOf(const Usage& usage,
   MonthlyCost cost{.currency = prices->currency,
                    .storage = of(usage.all.bytes, prices->storage),
                    .requests = std::nullopt,
+                   .log_requests = std::nullopt,
                    .next_month = std::nullopt,
                    .whole_download = of(usage.all.bytes, prices->download)};
-  if (requests) cost.requests = CostOfRequests(*requests, *prices);
+  if (report.requests) {
+    cost.requests = 0;
+    for (const auto& [source, recorded] : *report.requests)
+      *cost.requests += CostOfRequests(recorded.sum, *prices);
+  }
+  for (const auto& [source, requests] : report.log_requests)
+    cost.log_requests = cost.log_requests.value_or(0) + CostOfRequests(requests, *prices);
   if (const auto growth = upkeep::MonthlyGrowth(usage))
     cost.next_month = of(usage.all.bytes + *growth, prices->storage);
   return cost;
@@ -217,7 +246,7 @@ nlohmann::json UsageJson(Session& session, const UsageReport& report) {
           {"wal", AmountJson(usage.log)},
           {"growth", GrowthJson(usage.growth)},
           {"forecast_bytes_30_days", growth ? nlohmann::json(*growth) : nlohmann::json()},
-          {"cost", CostJson(CostOf(usage, report.requests, report.repository.prices))},
+          {"cost", CostJson(CostOf(report))},
           {"unreadable", usage.unreadable},
           {"unknown", usage.unknown},
           {"sources", std::move(sources)}};
@@ -231,6 +260,7 @@ void PrintUsage(Session& session, const UsageReport& report) {
                                            base::FormatBytes(source.packs.bytes)))
                   << '\n';
     PrintRequests(session.out(), report, source.source);
+    PrintLogRequests(session.out(), report, source.source);
     PrintBackups(session.out(), source);
     PrintLogs(session, source);
   }

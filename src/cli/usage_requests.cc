@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/size_text.h"
+#include <algorithm>
+
+#include "storage/open.h"
 
 namespace holdfast::cli {
 namespace {
@@ -17,6 +19,19 @@ void Add(catalog::RequestFacts& sum, const catalog::RequestFacts& more) {
   sum.remove += more.remove;
   sum.bytes_sent += more.bytes_sent;
   sum.bytes_received += more.bytes_received;
+}
+
+// For one file, as measured. `wal push` opens the repository each time.
+constexpr LogRequests kPushed{.files = 1, .put = 3, .list = 5, .get = 4, .head = 1};
+constexpr LogRequests kStreamed{.files = 1, .put = 2, .list = 3, .get = 1, .head = 0};
+
+// Copies receive by name too, from a process that goes on.
+const LogRequests& OneFileOf(const config::Config& config, const config::Repository& repository,
+                             const std::string& source) {
+  const auto found = std::ranges::find(config.sources, source, &config::Source::name);
+  if (found == config.sources.end()) return kPushed;
+  const bool own = config.RepositoryNamed(found->repository).name == repository.name;
+  return own && found->wal != config::WalMode::kStream ? kPushed : kStreamed;
 }
 
 }  // namespace
@@ -39,11 +54,28 @@ std::map<std::string, RecordedRequests> RequestsOfLastMonth(const repo::Reposito
   return recorded;
 }
 
-std::string RequestsText(const catalog::RequestFacts& requests) {
-  return fmt::format("put {}, list {}, get {}, head {}, delete {}; {} sent, {} received",
-                     requests.put, requests.list, requests.get, requests.head, requests.remove,
-                     base::FormatBytes(requests.bytes_sent),
-                     base::FormatBytes(requests.bytes_received));
+std::map<std::string, LogRequests> EstimateLogRequests(const config::Config& config,
+                                                       const config::Repository& repository,
+                                                       const upkeep::Usage& usage) {
+  std::map<std::string, LogRequests> estimates;
+  if (!storage::IsS3(repository.url)) return estimates;
+  for (const upkeep::SourceUsage& source : usage.sources) {
+    std::uint64_t files = 0;
+    for (const upkeep::LogUsage& log : source.logs) files += log.files_last_month;
+    if (files == 0) continue;
+    const LogRequests& one = OneFileOf(config, repository, source.source);
+    estimates[source.source] = {.files = files,
+                                .put = files * one.put,
+                                .list = files * one.list,
+                                .get = files * one.get,
+                                .head = files * one.head};
+  }
+  return estimates;
+}
+
+std::string LogRequestsText(const LogRequests& requests) {
+  return fmt::format("put {}, list {}, get {}, head {}", requests.put, requests.list, requests.get,
+                     requests.head);
 }
 
 }  // namespace holdfast::cli

@@ -210,16 +210,20 @@ bool PutConfig(Storage& storage, base::ByteView contents) {
 }
 
 // A host with a secret that opens everything would not be one that may only add, and one that was
-// to add only must not come to read by an oversight.
-void RefuseOtherAccess(const std::vector<FoundKey>& keys, const Unlock& unlock, KeyAccess access) {
+// to add only must not come to read by an oversight. With the same access a second key would add
+// nothing, and stay when the first is removed to shut its holder out.
+void RefuseKnown(const std::vector<FoundKey>& keys, const Unlock& unlock, KeyAccess access) {
   for (const FoundKey& key : keys) {
-    if (!key.object || key.info.access == access || !OpenKeyObject(*key.object, unlock)) continue;
-    throw Error(ErrorKind::kConflict,
+    if (!key.object || !OpenKeyObject(*key.object, unlock)) continue;
+    Error known(ErrorKind::kConflict,
                 fmt::format("that {} opens the repository already, as key {} with access to {}",
                             KindOf(unlock) == "passphrase" ? "passphrase" : "key file", key.info.id,
-                            key.info.access == KeyAccess::kAddOnly ? "adding only" : "everything"),
-                {"name a new one",
-                 fmt::format("or remove that key first: holdfast key remove {}", key.info.id)});
+                            key.info.access == KeyAccess::kAddOnly ? "adding only" : "everything"));
+    known.AddHint(key.info.access == access
+                      ? "there is nothing to add; for another key name a new one"
+                      : "name a new one");
+    known.AddHint(fmt::format("or remove that key first: holdfast key remove {}", key.info.id));
+    throw known;
   }
 }
 
@@ -320,7 +324,7 @@ void Repository::RequireContentKey(std::string_view work) const {
 std::string Repository::AddKey(const Unlock& unlock, const CreateOptions& options,
                                KeyAccess access) {
   if (access == KeyAccess::kEverything) RequireContentKey("adding a key that opens everything");
-  RefuseOtherAccess(LoadKeys(*storage_, id()), unlock, access);
+  RefuseKnown(LoadKeys(*storage_, id()), unlock, access);
   const Keyring ring = access == KeyAccess::kAddOnly ? keyring_->AddOnly() : *keyring_;
   NewKeyObject key = MakeKeyObject(ring, unlock, options, clock_->Now());
   PutKey(*storage_, key);

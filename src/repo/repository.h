@@ -97,7 +97,7 @@ class Repository {
 
   std::vector<KeyInfo> ListKeys() const;
   // Returns the new key's id. Error(kUsage) for more than the key in use opens itself,
-  // Error(kConflict) when `unlock` opens the repository already, with another access.
+  // Error(kConflict) when `unlock` opens the repository already.
   std::string AddKey(const Unlock& unlock, const CreateOptions& options,
                      KeyAccess access = KeyAccess::kEverything);
   // Error(kUsage) when the key in use may only add, Error(kConflict) for the last key and for the

@@ -391,6 +391,23 @@ TEST_F(RepositoryTest, StillOpensWhenAnotherKeyIsDamaged) {
   EXPECT_EQ(repository.ListKeys().size(), 1U);
 }
 
+TEST_F(RepositoryTest, AddsNoSecretTwice) {
+  Repository repository = Create();
+  const KeyFile file = KeyFile::Generate();
+  const std::string id = repository.AddKey(file, {});
+  const base::Error again = ErrorOf([&] { repository.AddKey(file, {.key_label = "another"}); });
+  EXPECT_EQ(again.kind(), ErrorKind::kConflict);
+  EXPECT_THAT(again.message(), HasSubstr("opens the repository already, as key " + id));
+  EXPECT_FALSE(again.hints().empty());
+  EXPECT_EQ(ErrorOf([&] { repository.AddKey(Passphrase{"secret"}, kCheap); }).kind(),
+            ErrorKind::kConflict);
+  EXPECT_EQ(repository.ListKeys().size(), 2U);
+  // Removed, it can be added again.
+  repository.RemoveKey(id);
+  repository.AddKey(file, {});
+  EXPECT_EQ(Open(file).id(), repository.id());
+}
+
 TEST_F(RepositoryTest, KeepsTheKeyThatOpenedIt) {
   Repository repository = Create();
   const std::string first = repository.ListKeys().at(0).id;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "repo/snapshot_codec.h"
@@ -61,7 +62,37 @@ bool CanBeHandedOn(ErrorKind kind) {
   return kind == ErrorKind::kCorrupt || kind == ErrorKind::kUsage;
 }
 
+// "20261121T070003Z" of "20261121T070003Z-4f2a".
+std::string_view SecondOf(const BackupId& id) {
+  return std::string_view(id.name).substr(0, id.name.rfind('-'));
+}
+
+// `backups` ascend by name. What follows the second there is random.
+std::optional<BackupId> LatestOf(const Repository& repository,
+                                 const std::vector<BackupId>& backups) {
+  std::vector<BackupId> last;
+  for (auto id = backups.rbegin(); id != backups.rend(); ++id) {
+    if (SecondOf(*id) != SecondOf(backups.back())) break;
+    last.push_back(*id);
+  }
+  if (last.size() <= 1) return last.empty() ? std::nullopt : std::optional(last.front());
+  std::optional<Snapshot> latest;
+  for (const BackupId& id : last) {
+    try {
+      Snapshot snapshot = ReadSnapshot(repository, id);
+      if (!latest || IsEarlier(*latest, snapshot)) latest = std::move(snapshot);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kNotFound) throw;  // else pruned since it was listed
+    }
+  }
+  return latest ? std::optional(latest->id) : std::nullopt;
+}
+
 }  // namespace
+
+bool IsEarlier(const Snapshot& a, const Snapshot& b) {
+  return std::tie(a.facts.started, a.sequence, a.id) < std::tie(b.facts.started, b.sequence, b.id);
+}
 
 std::optional<SnapshotName> ParseSnapshotName(std::string_view object) {
   if (!object.starts_with(kSnapshotsPrefix)) return std::nullopt;
@@ -134,7 +165,7 @@ std::vector<Snapshot> ReadSnapshots(
       damaged(id, error);
     }
   }
-  std::ranges::stable_sort(snapshots, {}, [](const Snapshot& s) { return s.facts.started; });
+  std::ranges::sort(snapshots, IsEarlier);
   return snapshots;
 }
 
@@ -158,8 +189,9 @@ BackupId ResolveBackup(const Repository& repository, std::string_view text) {
   if (text.empty()) throw not_found();
   const std::vector<BackupId> backups = ListBackups(repository, source);
   if (slash != std::string_view::npos && text.substr(slash + 1) == "latest") {
-    if (backups.empty()) throw not_found();
-    return backups.back();
+    const std::optional<BackupId> latest = LatestOf(repository, backups);
+    if (!latest) throw not_found();
+    return *latest;
   }
   std::vector<BackupId> matches;
   std::ranges::copy_if(backups, std::back_inserter(matches), [&](const BackupId& id) {

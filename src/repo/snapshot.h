@@ -53,6 +53,10 @@ struct Snapshot {
   std::uint64_t pack_count = 0;
 };
 
+// Which of two backups is the earlier: by start, to the microsecond, where names tell seconds only;
+// of the same microsecond by the order in which they were committed.
+bool IsEarlier(const Snapshot& a, const Snapshot& b);
+
 // The part that needs no key.
 struct PlainSnapshot {
   BackupId id;
@@ -87,7 +91,7 @@ std::vector<std::string> ListSources(const Repository& repository);
 
 // Reads the head of the object only. Error(kNotFound), Error(kCorrupt) naming it.
 Snapshot ReadSnapshot(const Repository& repository, const BackupId& id);
-// All backups that can be read, ascending by start; each that cannot is handed to `damaged` (or
+// All backups that can be read, the earliest first; each that cannot is handed to `damaged` (or
 // throws when not given).
 std::vector<Snapshot> ReadSnapshots(
     const Repository& repository, std::string_view source,
@@ -97,7 +101,8 @@ std::vector<ShortPackId> ReadPackList(storage::Storage& storage, const BackupId&
 PlainSnapshot ReadPlainSnapshot(storage::Storage& storage, const BackupId& id);  // needs no key
 
 // A BACKUP argument: full id, unique prefix, or "source/latest". Error(kNotFound), Error(kUsage)
-// when ambiguous.
+// when ambiguous. Only where several began in the last one's second are records read for "latest";
+// one of them that cannot be read, and so might be it, throws.
 BackupId ResolveBackup(const Repository& repository, std::string_view text);
 
 }  // namespace holdfast::repo

@@ -139,8 +139,8 @@ void CheckMagic(const BackupId& id, base::ByteView start) {
   if (format == 0) ThrowCorrupt(id, "is no snapshot");
   if (format != kFormat) {
     throw Error(ErrorKind::kUsage,
-                fmt::format("{} is in snapshot format {}, which this program does not know",
-                            Name(id), format),
+                fmt::format("{} is in snapshot format {}, newer than this program, which knows {}",
+                            Name(id), format, kFormat),
                 {"use a newer version of holdfast to read it"});
   }
 }

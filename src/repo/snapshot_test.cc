@@ -218,5 +218,37 @@ TEST(ResolveBackup, TakesFullIdsUniquePrefixesAndLatest) {
   EXPECT_EQ(KindThrownBy([&] { (void)ResolveBackup(repository, ""); }), ErrorKind::kNotFound);
 }
 
+// Their names say the opposite.
+TEST(ResolveBackup, TakesTheLaterOfTwoBackupsOfOneSecond) {
+  TestRepository test;
+  const BackupId later = BackupId::Parse("shop/20261123T070003Z-0001");
+  const BackupId earlier = BackupId::Parse("shop/20261123T070003Z-fff0");
+  Snapshot snapshot = Example(earlier);
+  Put(test, snapshot);
+  snapshot.id = later;
+  snapshot.facts.started += std::chrono::microseconds(1);
+  Put(test, snapshot);
+  EXPECT_EQ(ResolveBackup(test.sound(), "shop/latest"), later);
+  // In the same microsecond, whichever was committed later.
+  const BackupId last = BackupId::Parse("shop/20261123T070003Z-0000");
+  snapshot.id = last;
+  ++snapshot.sequence;
+  Put(test, snapshot);
+  EXPECT_EQ(ResolveBackup(test.sound(), "shop/latest"), last);
+  std::vector<BackupId> order;
+  for (const Snapshot& read : ReadSnapshots(test.sound(), "shop")) order.push_back(read.id);
+  EXPECT_EQ(order, (std::vector{earlier, later, last}));
+}
+
+TEST(ResolveBackup, NamesNoneTheLatestWhileOneOfItsSecondCannotBeRead) {
+  TestRepository test;
+  Put(test, Example(BackupId::Parse("shop/20261123T070003Z-0001")));
+  const BackupId damaged = BackupId::Parse("shop/20261123T070003Z-0000");
+  ASSERT_EQ(test.memory->Put(SnapshotObject(damaged), base::AsBytes("no record")),
+            storage::PutOutcome::kStored);
+  EXPECT_EQ(KindThrownBy([&] { (void)ResolveBackup(test.sound(), "shop/latest"); }),
+            ErrorKind::kCorrupt);
+}
+
 }  // namespace
 }  // namespace holdfast::repo

@@ -16,6 +16,7 @@ struct RequestCounts {
   std::uint64_t remove = 0;
   std::uint64_t bytes_sent = 0;      // of contents
   std::uint64_t bytes_received = 0;  // of contents and answers
+  bool operator==(const RequestCounts&) const = default;
 };
 
 // Thread-safe. Repeated requests count each time: they are paid for each time.

@@ -19,8 +19,11 @@ std::optional<std::vector<repo::ShortPackId>> ReadNeeded(storage::Storage& stora
     return repo::ReadPackList(storage, backup);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kNotFound) return std::nullopt;
-    // kUsage: of a newer format than this program knows, so that it cannot be said to be sound.
-    if (error.kind() != ErrorKind::kCorrupt && error.kind() != ErrorKind::kUsage) throw;
+    if (error.kind() == ErrorKind::kUsage) {
+      log.AddNewer(backup, error.message());
+      return std::nullopt;
+    }
+    if (error.kind() != ErrorKind::kCorrupt) throw;
     const std::string object = repo::SnapshotObject(backup);
     log.Add(object, error.message());
     log.AddHit(object, {.backup = backup.ToString()});

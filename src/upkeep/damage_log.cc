@@ -131,6 +131,20 @@ std::vector<Damage> DamageLog::Take() {
   return damages;
 }
 
+void DamageLog::AddNewer(const repo::BackupId& backup, std::string_view why) {
+  found_.With([&](Found& found) {
+    found.newer.try_emplace(
+        backup, fmt::format("nothing is known of backup {}: {}", backup.ToString(), why));
+  });
+}
+
+std::vector<std::string> DamageLog::TakeNewer() {
+  auto newer = found_.With([](Found& found) { return std::exchange(found.newer, {}); });
+  std::vector<std::string> words;
+  for (auto& [backup, text] : newer) words.push_back(std::move(text));
+  return words;
+}
+
 void DamageLog::AddOddity(std::string_view object, std::string remark) {
   found_.With([&](Found& found) {
     found.oddities.push_back({.object = std::string(object), .remark = std::move(remark)});

@@ -53,6 +53,11 @@ class DamageLog {
   // Ascending by object; the hits of each by backup and path.
   std::vector<Damage> Take();
 
+  // Its record is of a format that this program is too old for: nothing can be said of it, least
+  // that it is damaged.
+  void AddNewer(const repo::BackupId& backup, std::string_view why);
+  std::vector<std::string> TakeNewer();  // in words, ascending by backup
+
   void AddOddity(std::string_view object, std::string remark);
   std::vector<Oddity> TakeOddities();  // ascending by object
 
@@ -64,6 +69,7 @@ class DamageLog {
   struct Found {
     std::map<std::string, Damage, std::less<>> objects;
     std::map<repo::ShortPackId, PackDamage> packs;
+    std::map<repo::BackupId, std::string> newer;  // in words
     std::vector<Oddity> oddities;
   };
   static PackDamage& At(Found& found, const repo::ShortPackId& pack);

@@ -216,6 +216,8 @@ class Measurement {
       log.oldest = is_new ? object.modified : std::min(log.oldest, object.modified);
       log.newest = is_new ? object.modified : std::max(log.newest, object.modified);
       log.objects.Add(object.size);
+      if (object.name.starts_with("wal/") && usage_.now - object.modified <= kMonth)
+        ++log.files_last_month;
       if (!IsReplaced(object.name)) Grow(source.growth, usage_.now - object.modified, object.size);
     });
     for (auto& [timeline, log] : timelines) {

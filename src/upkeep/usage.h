@@ -38,6 +38,8 @@ struct LogUsage {
   base::Time oldest;        // when the first and the last object was stored
   base::Time newest;
   Amount objects;  // segments, their tails and summaries
+  // Of them, those that are no tails nor summaries and were stored in the last 30 days.
+  std::uint64_t files_last_month = 0;
 };
 
 // Bytes that were stored lately and are still there; without what is replaced all the time.

@@ -38,6 +38,15 @@ TEST_F(UsageTest, CountsEveryByteOnce) {
   EXPECT_THAT(usage.unknown, testing::ElementsAre("wal/stray"));
 }
 
+TEST_F(UsageTest, CountsFilesOfTheLogThatWereStoredInTheLastMonth) {
+  PutSegments(1, 1, 3);
+  EXPECT_EQ(Measured().sources[0].logs[0].files_last_month, 3U);
+  const Usage later =
+      MeasureUsage(*test.memory, test.memory->StoreTime() + std::chrono::days(31), 2, {});
+  EXPECT_EQ(later.sources[0].logs[0].files_last_month, 0U);
+  EXPECT_EQ(later.sources[0].logs[0].objects.objects, 3U);
+}
+
 // Puts packs and WAL while it is being measured, right before it lists everything.
 class Growing final : public storage::Storage {
  public:

@@ -134,11 +134,11 @@ VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTota
       .bytes = totals.bytes,
       .damages = WithoutRemoved(common.storage, common.options.source, common.log.Take()),
       .oddities = common.log.TakeOddities(),
-      .warnings = {}};
+      .warnings = common.log.TakeNewer()};
   if (common.options.mark && ReadsEveryByte(common.options.level)) {
     Marking marking = MarkPacks(common.storage, result.damages);
     result.marked = marking.marked;
-    result.warnings = std::move(marking.warnings);
+    std::ranges::move(marking.warnings, std::back_inserter(result.warnings));
   }
   return result;
 }
@@ -146,12 +146,9 @@ VerifyResult Finish(const Common& common, std::uint64_t backups, const SweptTota
 // A snapshot whose record does not open takes the whole backup with it. Of one that a newer program
 // wrote nothing is known, which is no damage.
 std::vector<repo::Snapshot> ReadBackups(const repo::Repository& repository, std::string_view source,
-                                        DamageLog& log, std::vector<std::string>& warnings) {
+                                        DamageLog& log) {
   return repo::ReadSnapshots(repository, source, [&](const repo::BackupId& id, const Error& error) {
-    if (error.kind() != ErrorKind::kCorrupt) {
-      warnings.push_back("nothing is known of backup " + id.ToString() + ": " + error.message());
-      return;
-    }
+    if (error.kind() != ErrorKind::kCorrupt) return log.AddNewer(id, error.message());
     const std::string object = repo::SnapshotObject(id);
     log.Add(object, error.message());
     log.AddHit(object, {.backup = id.ToString()});
@@ -268,8 +265,7 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
   if (options.level == VerifyLevel::kData) repository.RequireContentKey("verifying data");
   DamageLog log;
   const Common common{repository.storage(), options, report, stop, log};
-  std::vector<std::string> unknown;
-  const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log, unknown);
+  const std::vector<repo::Snapshot> backups = ReadBackups(repository, options.source, log);
   const PackListing listing(common.storage);
   const NeededPacks needed = FindNeeded(common.storage, IdsOf(backups), listing, log);
   std::vector<storage::ObjectInfo> others = ListOtherObjects(common.storage, options.source, log);
@@ -283,9 +279,7 @@ VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& opt
   }
   TreeWalk(repository, common, needed).Run(backups);
   CheckOwnLogs(repository, backups, log);
-  VerifyResult result = Finish(common, backups.size(), totals);
-  result.warnings.insert(result.warnings.begin(), unknown.begin(), unknown.end());
-  return result;
+  return Finish(common, backups.size(), totals);
 }
 
 VerifyResult VerifyWithoutKey(storage::Storage& storage, const VerifyOptions& options,

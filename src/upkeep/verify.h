@@ -47,10 +47,10 @@ struct VerifyResult {
   std::uint64_t backups = 0;  // whose records could be read
   std::uint64_t objects = 0;  // that were read whole, and their bytes
   std::uint64_t bytes = 0;
-  std::vector<Damage> damages;   // ascending by object
-  std::vector<Oddity> oddities;  // ascending by object
-  std::uint64_t marked = 0;      // packs on which no backup builds from now on
-  std::vector<std::string> warnings;
+  std::vector<Damage> damages;        // ascending by object
+  std::vector<Oddity> oddities;       // ascending by object
+  std::uint64_t marked = 0;           // packs on which no backup builds from now on
+  std::vector<std::string> warnings;  // also of what this program is too old for
 };
 
 struct VerifyOptions {
@@ -74,6 +74,9 @@ struct VerifyOptions {
 // without which a backup is not consistent, and files of the WAL archive of which there are several
 // contents. Where objects are read whole (kPacks, kData), the
 // config, the keys, leases and the lists under prune/ are looked at too.
+//
+// A backup whose record a newer program wrote, in a format that this one does not know, is no
+// damage either: a warning names it. An altered format number cannot be told from that.
 //
 // Hits are found by walking the trees of the backups that need what is damaged. A tree that is
 // damaged itself is a hit of the whole backup; what else is damaged is then looked for in the part

@@ -137,17 +137,27 @@ def test_a_pushing_server_must_call_holdfast(program_for, server):
 
 def test_a_repository_that_is_not_there_or_does_not_open_is_told(workplace, program_for, server):
     program = program_for(server.conninfo())
-    gone = check(program, code=5, env={"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"})
+    gone = check(program, code=3, env={"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"})
     assert list(bad(gone)) == ["repository"] and gone["connection"]["state"] == "ok"
     wrong = workplace.write("wrong.key", "not a key\n")
-    items = check(program, code=5, env={"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": wrong})
+    items = check(program, code=2, env={"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": wrong})
     assert list(bad(items)) == ["key"]
+
+
+def test_a_wrong_key_ends_a_check_as_it_ends_other_commands(workplace, program_for, server):
+    program = program_for(server.conninfo())
+    program.run("init", "--url", f"{workplace.path}/other", "--key-file", workplace.path / "other.key")
+    wrong = {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": workplace.path / "other.key"}
+    items = check(program, code=2, env=wrong)
+    assert bad(items) == {"key": "failed"} and items["key"]["detail"].endswith("wrong key file")
+    program.run("list", code=2, env=wrong)
 
 
 def test_another_servers_data_directory_is_refused(postgres, program_for, server):
     other = postgres(15)
     program = program_for(server.conninfo(), f'data_directory = "{other.data}"\n')
-    assert bad(check(program, code=5)) == {"data_directory": "failed"}
+    assert bad(check(program, code=4)) == {"data_directory": "failed"}
+    program.run("backup", "shop", code=4)
 
 
 def test_words_that_do_not_fit_together_are_refused(program_for, server):

@@ -64,6 +64,8 @@ def test_a_spare_key_opens_the_repository_and_the_key_in_use_stays(workplace, re
     with_spare = {"HOLDFAST_REPOSITORY_MAIN_KEY_FILE": spare}
     assert {entry["id"] for entry in repository.json("key", "list", env=with_spare) if entry["in_use"]} == {added}
     refused(repository, "key", "remove", added, env=with_spare, code=4, says="key")
+    refused(repository, "key", "add", "--key-file", spare, code=4, says=f"already, as key {added}")
+    assert len(repository.json("key", "list")) == 2
     repository.run("key", "remove", added)
     for command in (("key", "list"), ("list",), ("restore", "shop", "--to", workplace.path / "restored"),
                     ("export", "shop/latest", "--to", workplace.path / "shop.tar")):

@@ -88,3 +88,33 @@ def test_requests_to_a_bucket_are_counted(object_stores, workplace, holdfast, po
     assert cost["requests"] == pytest.approx(
         (asked["put"] + asked["list"]) * 5 / 1000 + (asked["get"] + asked["head"]) * 0.4 / 1000)
     assert "requests  " in scene.program.run("show", backup["id"]).out
+
+    # Of WAL there is an estimate, which says so: so much for each file that is there.
+    files = len(segments_at(scene.place))
+    estimate = source["requests_of_wal_30_days_estimate"]
+    assert estimate["files"] == files and estimate["put"] >= files and estimate["list"] >= files
+    assert cost["requests_of_wal_estimate"] == pytest.approx(
+        (estimate["put"] + estimate["list"]) * 5 / 1000 + (estimate["get"] + estimate["head"]) * 0.4 / 1000)
+    assert f"estimated from {files} file" in scene.program.run("usage", env=prices).out
+
+
+def test_every_command_says_what_it_asked_of_a_bucket(object_stores, workplace, holdfast, postgres):
+    scene = make_scene(workplace, holdfast, postgres(17, wal_segment_mib=1),
+                       place=bucket_at(object_stores.access(RGW), workplace))
+    scene.backup()
+    restored = scene.program.json("restore", "shop", "--to", scene.new_folder(), "--immediate")
+    made = restored["requests_made"]["main"]
+    assert made["get"] > 0 and made["bytes_received"] > 0
+    # Where it is asked for it is one line, also after a failure; else nothing.
+    said = scene.program.run("verify", "--verbose").err
+    assert said.count("requests made to repository main: put ") == 1
+    assert "requests made to repository main" in scene.program.run("--verbose", "show", "shop/none", code=3).err
+    assert "requests made" not in scene.program.run("verify").err
+
+
+def test_a_directory_is_asked_for_nothing_that_is_paid(workplace, holdfast, postgres):
+    scene = make_scene(workplace, holdfast, postgres(17, wal_segment_mib=1))
+    scene.backup()
+    (source,) = usage(scene)["sources"]
+    assert source["requests_of_wal_30_days_estimate"] is None and "requests_made" not in scene.program.json("verify")
+    assert "requests made" not in scene.program.run("--verbose", "usage").err
