@@ -26,11 +26,16 @@ SegmentHeader ReadSegmentHeader(base::ByteView bytes, std::string_view what) {
   }
   if (!page.IsLong()) Refuse(what, "its first page has no long header");
   if (page.page_size != pg::kWalPageSize) Refuse(what, "its pages are not of 8 KiB");
+  const pg::SegmentSize size = pg::SegmentSize::FromBytes(page.segment_size);
+  if (page.address.value() % size.bytes() != 0) {
+    Refuse(what, fmt::format("its first page is of {}, where no segment begins",
+                             pg::FormatLsn(page.address)));
+  }
   return {.version = *version,
           .timeline = page.timeline,
           .address = page.address,
           .system = page.system_identifier,
-          .segment_size = pg::SegmentSize::FromBytes(page.segment_size)};
+          .segment_size = size};
 }
 
 SegmentHeader CheckSegmentStart(base::ByteView bytes, std::string_view name) {

@@ -210,6 +210,21 @@ TEST(Summary, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW(DecodeSummary(flags), base::Error);
 }
 
+// An altered address must not look like a fault of this program.
+TEST(Summary, RefusesASegmentThatBeginsWhereNoneDoes) {
+  Written written;
+  written.Touch(1);
+  base::Bytes segment = written.Segment(0);
+  segment[8] ^= 0x4D;  // of the first page's address
+  const auto none = [](std::uint64_t) -> std::optional<base::Bytes> { return std::nullopt; };
+  try {
+    (void)Summarise(segment, none);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kCorrupt);
+  }
+}
+
 TEST(Summary, HoldsEverythingAChangeCanBe) {
   Summary summary{.start = pg::Lsn(77),
                   .end = pg::Lsn(1),
