@@ -110,7 +110,7 @@ class Listing {
 int List(Session& session, const ListOptions& options) {
   const repo::Repository repository =
       OpenRepository(session, RepositoryForSource(session, options.source));
-  RequireKnownSource(session, repository, options.source);
+  RequireKnownSource(session, repository.storage(), options.source);
   return Listing(session, options, repository).Print();
 }
 

@@ -431,7 +431,7 @@ ExitCode CodeOf(const Repaired& repaired) {
 int Repair(Session& session, const Options& options) {
   const config::Repository& settings = RepositoryForSource(session, options.source);
   const repo::Repository repository = OpenRepository(session, settings);
-  RequireKnownSource(session, repository, options.source);
+  RequireKnownSource(session, repository.storage(), options.source);
   const Repaired repaired = Run(session, repository, settings, options);
   for (const std::string& warning : WarningsOf(repaired)) session.reporter().Warn(warning);
   if (session.json()) {

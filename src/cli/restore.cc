@@ -377,7 +377,7 @@ Command RestoreCommand() {
             ->type_name("ID");
         AddTablespaceOption(app, options->tablespaces);
         TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
-            ->default_str("2");
+            ->default_str("4");
         app.add_flag("--in-place", options->in_place,
                      "DIR is the stopped cluster's own: fetch and write only what differs");
         app.add_flag("--replaces-source", options->replaces_source,

@@ -65,13 +65,12 @@ base::Error NoSource() {
            "\"host=localhost user=holdfast dbname=postgres\""}};
 }
 
-void RequireKnownSource(Session& session, const repo::Repository& repository,
-                        const std::string& source) {
+void RequireKnownSource(Session& session, storage::Storage& storage, const std::string& source) {
   if (source.empty()) return;
   const auto is_it = [&](const config::Source& configured) { return configured.name == source; };
   if (std::ranges::any_of(session.config().sources, is_it)) return;
   for (const std::string_view folder : {repo::kSnapshotsPrefix, std::string_view("wal/")}) {
-    if (!storage::ListAll(repository.storage(), fmt::format("{}{}/", folder, source)).empty()) {
+    if (!storage::ListAll(storage, fmt::format("{}{}/", folder, source)).empty()) {
       return;
     }
   }

@@ -30,8 +30,7 @@ base::Error NoSource();
 
 // Error(kNotFound) for a name, if one is given, that neither the configuration nor the repository
 // knows: where nothing is found nothing would be wrong.
-void RequireKnownSource(Session& session, const repo::Repository& repository,
-                        const std::string& source);
+void RequireKnownSource(Session& session, storage::Storage& storage, const std::string& source);
 // The repository that holds what is known about a source, which need not be configured (any more).
 const config::Repository& RepositoryForSource(Session& session, std::string_view source);
 

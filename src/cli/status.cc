@@ -31,8 +31,9 @@ std::vector<std::string> SourcesOf(Session& session, const std::string& named) {
   for (const config::Source& source : session.config().sources) names.insert(source.name);
   if (!named.empty()) {
     if (!names.contains(named)) {
-      RequireKnownSource(session, OpenRepository(session, RepositoryForSource(session, named)),
-                         named);
+      const repo::Repository repository =
+          OpenRepository(session, RepositoryForSource(session, named));
+      RequireKnownSource(session, repository.storage(), named);
     }
     return {named};
   }

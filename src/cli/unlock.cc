@@ -50,6 +50,11 @@ repo::Passphrase ReadPassphraseFile(const base::Path& path) {
                  [&] { return NonEmpty(config::ReadSecretFile(path), path.string()); });
 }
 
+bool NamesKey(const config::Repository& repository) {
+  return repository.key_file || repository.passphrase_file || repository.passphrase ||
+         repository.passphrase_env;
+}
+
 repo::Unlock UnlockOf(const config::Repository& repository,
                       const config::Environment& environment) {
   if (repository.key_file) return ReadKeyFile(*repository.key_file);

@@ -15,6 +15,7 @@ repo::KeyFile ReadKeyFile(const base::Path& path);
 // The file's text without the white space around it; an empty one is Error(kUsage).
 repo::Passphrase ReadPassphraseFile(const base::Path& path);
 
+bool NamesKey(const config::Repository& repository);
 // Error(kUsage) when the repository names no key, or the key cannot be read.
 repo::Unlock UnlockOf(const config::Repository& repository, const config::Environment& environment);
 

@@ -53,7 +53,7 @@ void PrintForPeople(Session& session, const std::vector<SystemReport>& reports,
 
 int Status(Session& session, const std::string& source) {
   const repo::Repository repository = OpenRepository(session, RepositoryForSource(session, source));
-  RequireKnownSource(session, repository, source);
+  RequireKnownSource(session, repository.storage(), source);
   wal::Archive archive(repository, source);
   const std::vector<SystemReport> reports = ReportOnWal(archive);
   const nlohmann::json receiver = ReadReceiverFile(StreamStateFile(session, source));

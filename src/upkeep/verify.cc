@@ -297,9 +297,12 @@ VerifyResult VerifyWithoutKey(storage::Storage& storage, const VerifyOptions& op
     if (!IsPack(name)) return log.Add(name, problem);
     log.AddPack(PackOf(name), problem);
   };
-  const SweptTotals totals =
-      SweepObjects(common, ListOtherObjects(storage, options.source, log), listing, needed,
-                   {.sound = [](const std::string&, base::ByteView) {}, .altered = altered});
+  std::vector<storage::ObjectInfo> others = ListOtherObjects(storage, options.source, log);
+  SweptTotals totals;
+  if (ReadsEveryByte(options.level)) {
+    totals = SweepObjects(common, std::move(others), listing, needed,
+                          {.sound = [](const std::string&, base::ByteView) {}, .altered = altered});
+  }
   AddHitsByList(common, backups);
   return Finish(common, backups.size(), totals);
 }

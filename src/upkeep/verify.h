@@ -85,7 +85,7 @@ struct VerifyOptions {
 // Error(kUsage) for kData with a key that may only add: it opens no content.
 VerifyResult Verify(const repo::Repository& repository, const VerifyOptions& options,
                     base::Reporter& report, const std::stop_token& stop);
-// Level kPacks without any key; hits name backups only.
+// Levels kList and kPacks without any key; hits name backups only.
 VerifyResult VerifyWithoutKey(storage::Storage& storage, const VerifyOptions& options,
                               base::Reporter& report, const std::stop_token& stop);
 

@@ -1,5 +1,8 @@
 """One flipped bit in each kind of object: it is found and named, the rest still restores, and the next backup heals."""
 
+import json
+import re
+
 import pytest
 from harness.process import run
 from harness.scene import make_scene, segments_in, seeded
@@ -70,6 +73,42 @@ def test_a_damaged_pack_names_files_and_pages_and_a_full_backup_heals(scene, pos
     server.wait_until_promoted()
     server.tool("pg_amcheck", "--install-missing", "postgres")
     assert server.value("SELECT min(bbalance) FROM pgbench_branches") == "5"
+
+
+def without_key(scene, *arguments, key_file=True, code=0):
+    """Verified where no key is: none is configured, or the configured one is not to be had."""
+    settings = scene.program.config.read_text()
+    if key_file:
+        settings = re.sub(r'key_file = ".*"', 'key_file = "/nonexistent/key"', settings)
+    else:
+        settings = re.sub(r'key_file = ".*"\n', "", settings)
+    config = scene.program.config.with_name("keyless.toml")
+    config.write_text(settings)
+    result = run(scene.program.path, "--config", config, "--json", "verify", *arguments, code=code)
+    return json.loads(result.out) if result.out else result
+
+
+def test_packs_and_names_are_verified_without_a_key(scene):
+    sound = without_key(scene, "shop", "--level", "packs", key_file=False)
+    assert sound["damages"] == [] and sound["bytes"] > 2**20 and sound["backups"] == 1
+    assert without_key(scene, "--level", "list", key_file=False)["damages"] == []
+    assert without_key(scene, "--without-key")["bytes"] > 2**20
+    victim = objects(scene, "packs")[0]
+    whole = victim.read_bytes()
+    flip(victim, seeded())
+    name = str(victim.relative_to(scene.repository))
+    for options in ({"key_file": False}, {}):
+        level = () if options == {} else ("--level", "packs")
+        found = without_key(scene, *level, *(("--without-key",) if options == {} else ()), code=6, **options)["damages"]
+        assert [damage["object"] for damage in found] == [name]
+        assert [hit["backup"] for hit in found[0]["hits"]] == scene.backups()
+    victim.unlink()
+    found = without_key(scene, "--level", "list", key_file=False, code=6)["damages"]
+    assert [damage["object"][:9] for damage in found] == [name[:9]]
+    victim.write_bytes(whole)
+    assert "no key is configured" in without_key(scene, key_file=False, code=2).err
+    assert "--level packs" in without_key(scene, "--without-key", "--level", "data", code=2).err
+    assert "nosuch" in without_key(scene, "nosuch", "--without-key", code=3).err
 
 
 def test_a_page_that_is_damaged_is_named(scene):
