@@ -385,6 +385,20 @@ TEST_F(StreamTest, TakesNoPositionOfAnAbandonedTimelineForOneOfTheServer) {
   ExpectArchived(kSecond, 2, server_.flush());
 }
 
+// Dropped by somebody: the next interruption would leave a gap.
+TEST_F(StreamTest, MakesASlotAgainThatVanishesWhileItReceives) {
+  RunningStream stream(server_, archive, Options());
+  ASSERT_TRUE(stream.AwaitStored(server_.flush()));
+  server_.LoseSlot();
+  server_.Grow(3 * kSmallBytes);
+  EXPECT_TRUE(stream.Await([](const StreamState& state) {
+    return state.problem.find("was dropped, so that nothing kept WAL on the server") !=
+           std::string::npos;
+  }));
+  EXPECT_TRUE(server_.slot());
+  EXPECT_FALSE(stream.Stop());
+}
+
 TEST_F(StreamTest, ShowsAGapAndGoesOnBehindIt) {
   {
     RunningStream stream(server_, archive, Options());

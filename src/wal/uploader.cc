@@ -18,6 +18,7 @@ using std::chrono::seconds;
 constexpr milliseconds kLook{100};
 constexpr seconds kLongestPause{10};
 constexpr seconds kSlotPause{5};
+constexpr seconds kSlotLook{10};
 
 bool CanBeMended(const base::Error& error) {
   return error.kind() != base::ErrorKind::kConflict && error.kind() != base::ErrorKind::kCorrupt &&
@@ -67,7 +68,7 @@ bool Uploader::TryStep(Tails tails) {
     board_->SetTrouble(Trouble::kStore, fmt::format("WAL waits in the spool: {}", error.message()));
     return false;
   }
-  MoveSlot();
+  TendSlot();
   return true;
 }
 
@@ -187,25 +188,51 @@ void Uploader::ShowStored() {
   });
 }
 
-// Behind by up to a segment, so that the server still has the one it will be compared by.
-void Uploader::MoveSlot() {
+// Somebody may drop it while WAL is received, and then the server keeps nothing for the next
+// interruption.
+void Uploader::TendSlot() {
   if (server_ == nullptr || !IsOnServersTimeline()) return;
-  const pg::Lsn target =
-      pg::SegmentStart(pg::SegmentOfByteBefore(stored_end_, segment_size()), segment_size());
-  if (target <= slot_at_ || clock_->Steady() < next_slot_try_) return;
+  const auto now = clock_->Steady();
+  const pg::Lsn target = SlotTarget();
+  if (now < next_slot_try_ || (target <= slot_at_ && now < next_slot_look_)) return;
   try {
     if (!session_) session_ = server_->OpenSession({});
-    session_->AdvanceSlot(target);
-    slot_at_ = target;
+    if (RestoreSlot()) {
+      next_slot_try_ = now + kSlotPause;  // the warning is to be seen
+      return;
+    }
+    if (target > slot_at_) session_->AdvanceSlot(target);
+    slot_at_ = std::max(slot_at_, target);
+    next_slot_look_ = now + kSlotLook;
     board_->ClearTrouble(Trouble::kSlot);
   } catch (const base::Error& error) {
     session_.reset();
-    next_slot_try_ = clock_->Steady() + kSlotPause;
-    board_->SetTrouble(
-        Trouble::kSlot,
-        fmt::format("the slot {} could not be moved, and keeps WAL on the server: {}",
-                    options_.slot_name, error.message()));
+    next_slot_try_ = now + kSlotPause;
+    board_->SetTrouble(Trouble::kSlot,
+                       fmt::format("the slot {}, which keeps WAL on the server, could not be moved "
+                                   "or made again: {}",
+                                   options_.slot_name, error.message()));
   }
+}
+
+// Behind by up to a segment, so that the server still has the one it will be compared by.
+pg::Lsn Uploader::SlotTarget() const {
+  return pg::SegmentStart(pg::SegmentOfByteBefore(stored_end_, segment_size()), segment_size());
+}
+
+// True when it was gone, or given up by the server.
+bool Uploader::RestoreSlot() {
+  const std::optional<pg::SlotInfo> slot = session_->FindSlot();
+  const bool lost = slot && !slot->logical && slot->wal_status == "lost";
+  if (slot && !lost) return false;
+  if (lost) session_->DropSlot();
+  session_->CreateSlot();
+  slot_at_ = pg::Lsn();
+  board_->SetTrouble(
+      Trouble::kSlot,
+      fmt::format("the slot {} was {}, so that nothing kept WAL on the server: it was made again",
+                  options_.slot_name, lost ? "given up by the server" : "dropped"));
+  return true;
 }
 
 }  // namespace holdfast::wal

@@ -1,4 +1,5 @@
-// Brings what the spool holds into the repository, and moves the slot after it.
+// Brings what the spool holds into the repository, and moves the slot after it, which it makes
+// again when somebody dropped it.
 #pragma once
 
 #include <atomic>
@@ -49,7 +50,9 @@ class Uploader {
   void Stored(pg::TimelineId timeline, pg::Lsn end);
   bool IsOnServersTimeline() const;
   void ShowStored();
-  void MoveSlot();
+  void TendSlot();
+  pg::Lsn SlotTarget() const;
+  bool RestoreSlot();
 
   pg::SystemIdentifier system() const;
   pg::SegmentSize segment_size() const;
@@ -71,6 +74,7 @@ class Uploader {
   std::unique_ptr<ServerSession> session_;
   pg::Lsn slot_at_;
   std::chrono::steady_clock::time_point next_slot_try_{};
+  std::chrono::steady_clock::time_point next_slot_look_{};
 };
 
 }  // namespace holdfast::wal

@@ -279,3 +279,14 @@ def test_a_lost_slot_is_told_and_the_gap_is_shown(workplace, holdfast, postgres)
     eventually(lambda: server.value("SHOW wal_keep_size") == "64MB", "the settings to be read")
     backup = scene.backup()["id"]
     scene.restore("--backup", backup)
+
+
+def test_a_slot_that_is_dropped_while_wal_is_received_is_made_again(workplace, holdfast, postgres):
+    server = postgres(15, wal_segment_mib=1)
+    scene = make_scene(workplace, holdfast, server)
+    receiver = scene.receive()
+    server.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+    receiver.wait_for_output("made again")
+    assert server.value("SELECT count(*) FROM pg_replication_slots WHERE restart_lsn IS NOT NULL") == "1"
+    eventually(lambda: not scene.status()["receiver"]["problem"], "the receiver to be content again")
+    receiver.stop(code=0)
