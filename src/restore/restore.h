@@ -45,7 +45,7 @@ struct RestoreOptions {
   std::optional<repo::BackupId> backup;  // absent: chosen for the target
   TargetOptions target;
   std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
-  int jobs = 2;
+  int jobs = 4;                  // more than cores: some wait for the store while others unpack
   bool replaces_source = false;  // it takes the source's place: archiving and standbys stay
   // The command line that recovery runs for WAL, without %f and %p: "'/usr/bin/holdfast' --config
   // '...' wal fetch --source 'shop'".
