@@ -184,6 +184,38 @@ pg1-user=postgres
         return self.stored(lambda: measured("sh", "-c", script, cwd=self.server.data), self.folder / "repository")
 
 
+class Restic(Contestant):
+    """The same files of the running server, as they happen to be: no backup of a cluster, the work of a good file backup."""
+    name = "restic (files)"
+
+    def reset(self):
+        super().reset()
+        measured(*self._command("init"), env=self._environment())
+
+    def repository(self):
+        """Its location, with options that go with it."""
+        return (f"{self.folder}/repository",)
+
+    def _environment(self):
+        return {"RESTIC_PASSWORD": "benchmark", "RESTIC_CACHE_DIR": f"{self.folder}/cache"}
+
+    def _command(self, *arguments):
+        location, *options = self.repository()
+        return ("restic", "--quiet", *options, "-r", location, *arguments)
+
+    def first(self):
+        return self.stored(lambda: measured(*self._command("backup", self.server.data / "base"), env=self._environment()),
+                           self.folder / "repository")
+
+    second = first
+
+    def restore(self):
+        place = self.target()
+        place.mkdir(mode=0o700)
+        shutil.chown(place, "postgres", "postgres")
+        return measured(*self._command("restore", "latest", "--target", place), env=self._environment())
+
+
 class Copy(Contestant):
     """What the disk allows: cp and sync."""
     name = "cp + sync"

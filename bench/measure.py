@@ -36,6 +36,7 @@ def measured(*command, env=None, cwd="/", user=SERVER_USER):
     """Runs the command to its successful end. GNU time reports on the command with all it waited for."""
     with tempfile.NamedTemporaryFile("r", prefix="hf-time") as report:
         os.chmod(report.name, 0o666)
+        os.sync()  # what others left to be written is not this one's work
         begin = time.monotonic()
         done = subprocess.run(["/usr/bin/time", "-f", "%U %S %M", "-o", report.name, *map(str, command)], env=environment(env),
                               cwd=cwd, capture_output=True, text=True, check=False, **as_user(user))

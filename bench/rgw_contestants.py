@@ -3,12 +3,11 @@
 import collections
 import dataclasses
 import re
-import shutil
 import time
 
-from contestants import MIB, Contestant, HoldfastLocal, PgBackRest
+from contestants import MIB, HoldfastLocal, PgBackRest, Restic
 from harness.object_store import new_bucket
-from measure import Sample, measured
+from measure import Sample
 
 KINDS = ("put", "list", "get", "head", "delete")
 LINE = re.compile(r'beast: .*"(GET|PUT|POST|HEAD|DELETE) (\S+) HTTP/')
@@ -118,29 +117,10 @@ repo1-s3-key-secret={self.store.access.secret_key}
 repo1-storage-verify-tls=n"""
 
 
-class RgwRestic(InBucket, Contestant):
-    """The same files of the running server, as they happen to be: no backup of a cluster, the work of a good file backup."""
-    name = "restic (files)"
-
-    def reset(self):
-        super().reset()
-        measured(*self._command("init"), env=self._environment())
+class RgwRestic(InBucket, Restic):
+    def repository(self):
+        return (f"s3:{self.store.tls_endpoint}/{self.bucket.name}", "--cacert", self.store.ca_file)
 
     def _environment(self):
-        return {"AWS_ACCESS_KEY_ID": self.store.access.access_key, "AWS_SECRET_ACCESS_KEY": self.store.access.secret_key,
-                "AWS_DEFAULT_REGION": "us-east-1", "RESTIC_PASSWORD": "benchmark", "RESTIC_CACHE_DIR": f"{self.folder}/cache"}
-
-    def _command(self, *arguments):
-        return ("restic", "--quiet", "--cacert", self.store.ca_file, "-r",
-                f"s3:{self.store.tls_endpoint}/{self.bucket.name}", *arguments)
-
-    def first(self):
-        return self.stored(lambda: measured(*self._command("backup", self.server.data / "base"), env=self._environment()), None)
-
-    second = first
-
-    def restore(self):
-        place = self.target()
-        place.mkdir(mode=0o700)
-        shutil.chown(place, "postgres", "postgres")
-        return measured(*self._command("restore", "latest", "--target", place), env=self._environment())
+        return {**super()._environment(), "AWS_ACCESS_KEY_ID": self.store.access.access_key,
+                "AWS_SECRET_ACCESS_KEY": self.store.access.secret_key, "AWS_DEFAULT_REGION": "us-east-1"}
