@@ -9,7 +9,7 @@
 #include "backup/audit.h"
 #include "backup/capture_server.h"
 #include "backup/change_finder.h"
-#include "backup/changed_pages.h"
+#include "catalog/changed_pages.h"
 #include "backup/control_reader.h"
 #include "backup/copy_stage.h"
 #include "backup/decay.h"
@@ -254,7 +254,7 @@ class Run {
     const std::vector<pg::ClusterEntry> entries = cluster.List();
     NoteLinks(entries, report_);
     repo::FrameReader parent_frames(repository_);
-    std::optional<ChangedPages> changed_pages;
+    std::optional<catalog::ChangedPages> changed_pages;
     if (changes) {
       changed_pages.emplace(*changes, parent->facts.bad_pages, control.blocks_per_segment);
     }

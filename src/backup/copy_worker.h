@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "backup/audit.h"
-#include "backup/changed_pages.h"
 #include "backup/copy_job.h"
 #include "backup/decay.h"
 #include "backup/page_judge.h"
 #include "backup/parent_losses.h"
 #include "base/clock.h"
 #include "base/reporter.h"
+#include "catalog/changed_pages.h"
 #include "pg/cluster_reader.h"
 #include "repo/frame_reader.h"
 #include "repo/writer.h"
@@ -44,7 +44,7 @@ struct CopyContext {
   CopyCounters& counters;
   std::uint32_t blocks_per_segment = 0;  // of relation files
   // Null: everything is read.
-  const ChangedPages* changed_pages = nullptr;
+  const catalog::ChangedPages* changed_pages = nullptr;
   // With `changed_pages` only: everything is read all the same, and what they miss is put here.
   Audit* audit = nullptr;
 };

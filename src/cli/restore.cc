@@ -43,6 +43,7 @@ struct Options {
   unsigned jobs = 0;
   bool dry_run = false;
   bool in_place = false;
+  bool trust_history = false;
   bool replaces_source = false;
 };
 
@@ -185,6 +186,7 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
     object["files"] = result.files;
     object["bytes_written"] = result.bytes_written;
     object["bytes_kept"] = result.bytes_kept;
+    object["history_trusted"] = result.history_trusted;
     for (const std::string& warning : result.warnings) object["warnings"].push_back(warning);
     session.PrintJson(object);
   } else {
@@ -237,6 +239,7 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
         repository, full_id ? options.backup : options.source + "/" + options.backup);
   }
   restoring.in_place = options.in_place;
+  restoring.trust_history = options.trust_history;
   restoring.precious = PreciousPlaces(session);
   restoring.target = TargetOptionsOf(session, options);
   restoring.tablespaces = TablespacesIn(options.tablespaces, here);
@@ -380,6 +383,10 @@ Command RestoreCommand() {
             ->default_str("4");
         app.add_flag("--in-place", options->in_place,
                      "DIR is the stopped cluster's own: fetch and write only what differs");
+        app.add_flag("--trust-history", options->trust_history,
+                     "With --in-place: read only the pages that WAL says were changed since the "
+                     "backup; not where files were changed without a server")
+            ->needs("--in-place");
         app.add_flag("--replaces-source", options->replaces_source,
                      "Keep archiving and standby settings: it takes the source's place");
         app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");

@@ -42,10 +42,12 @@ std::string FormatCrc(std::uint32_t crc) {
 }
 
 std::string FormatFile(const ManifestFile& file) {
-  return fmt::format(
-      "{{ {}, \"Size\": {}, \"Last-Modified\": \"{}\", \"Checksum-Algorithm\": \"CRC32C\", "
-      "\"Checksum\": \"{}\" }}",
-      PathField(file.path), file.size, FormatGmt(file.last_modified), FormatCrc(file.crc32c));
+  const std::string checksum =
+      file.crc32c ? fmt::format(", \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"{}\"",
+                                FormatCrc(*file.crc32c))
+                  : "";
+  return fmt::format("{{ {}, \"Size\": {}, \"Last-Modified\": \"{}\"{} }}", PathField(file.path),
+                     file.size, FormatGmt(file.last_modified), checksum);
 }
 
 std::string FormatRange(const ManifestWalRange& range) {

@@ -25,7 +25,8 @@ struct ManifestFile {
   std::string_view path;
   std::uint64_t size = 0;
   base::Time last_modified{};
-  std::uint32_t crc32c = 0;  // Crc32cOf the whole file
+  // Crc32cOf the whole file; without one, whoever checks the file looks at its size alone.
+  std::optional<std::uint32_t> crc32c = {};
 };
 
 // WAL needed to make the backup consistent.

@@ -34,7 +34,7 @@ ManifestFile PgVersion() {
 
 TEST(BackupManifest, IsWrittenAsTheServerWritesIt) {
   const std::string text =
-      Written(15, {PgVersion(), {.path = "base/1/\"x\"\n", .last_modified = kTime}});
+      Written(15, {PgVersion(), {.path = "base/1/\"x\"\n", .last_modified = kTime, .crc32c = 0}});
   EXPECT_EQ(
       text.substr(0, text.rfind("\"Manifest-Checksum\"")),
       "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n"
@@ -59,6 +59,13 @@ TEST(BackupManifest, NamesTheClusterFrom17On) {
   EXPECT_EQ(json["PostgreSQL-Backup-Manifest-Version"], 2);
   EXPECT_EQ(json["System-Identifier"], 7710544715667768714U);
   EXPECT_FALSE(nlohmann::json::parse(Written(16, {})).contains("System-Identifier"));
+}
+
+// The server's tools compare its size alone then.
+TEST(BackupManifest, AFileThatWasNotReadHasNoChecksum) {
+  const auto json = nlohmann::json::parse(Written(15, {{.path = "a", .last_modified = kTime}}));
+  EXPECT_FALSE(json["Files"][0].contains("Checksum"));
+  EXPECT_FALSE(json["Files"][0].contains("Checksum-Algorithm"));
 }
 
 TEST(BackupManifest, PathsThatAreNotUtf8AreWrittenInHexadecimal) {

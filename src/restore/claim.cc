@@ -305,7 +305,7 @@ Claim Claim::InPlace(base::Path data_directory, const std::map<pg::Oid, base::Pa
 
 // From here on it is no cluster until the restore is over. A server that began to start meanwhile
 // has left its postmaster.pid by now.
-void Claim::TakeControlAway() const {
+void Claim::TakeControlAway() {
   const base::Path control = data_directory_ / kControlPath;
   const base::Path aside = data_directory_ / kOldControlPath;
   if (!base::Exists(control)) return;
@@ -316,6 +316,7 @@ void Claim::TakeControlAway() const {
                       fmt::format("a server was started on {} meanwhile", data_directory_.native()),
                       {"stop it first"});
   }
+  taken_control_ = base::ReadFile(aside);
   base::RemoveFile(aside);
   base::SyncDirectory(control.parent_path());
 }

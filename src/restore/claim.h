@@ -53,12 +53,15 @@ class Claim {
   static Claim InPlace(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces,
                        pg::SystemIdentifier system);
 
+  // In place: what the control file held; empty when there was none, after an interruption.
+  const std::optional<base::Bytes>& taken_control() const { return taken_control_; }
+
   // With the control file in place: takes the marks away.
   void Finish();
 
  private:
   Claim() = default;
-  void TakeControlAway() const;
+  void TakeControlAway();
   void TakeToken(base::File& mark);
   void ClaimTablespace(const base::Path& directory, const std::function<void()>& check);
   std::string MarkText() const;
@@ -71,6 +74,7 @@ class Claim {
   // Locked as long as they are open: also kill -9 ends that. The data directory's is the first.
   std::vector<base::File> marks_;
   std::string token_;
+  std::optional<base::Bytes> taken_control_;
 };
 
 }  // namespace holdfast::restore

@@ -65,6 +65,10 @@ void ReadWanted(repo::FrameReader& frames, const repo::PackId& pack,
   });
 }
 
+base::MutableByteView PageAt(base::MutableByteView window, std::uint32_t slot) {
+  return window.subspan(std::uint64_t{slot} * repo::kPageSize, repo::kPageSize);
+}
+
 // One part of a file, a window of its pages after the other.
 class Windows {
  public:
@@ -88,45 +92,33 @@ class Windows {
   bool Fill(std::uint32_t first, const std::vector<bool>& slots,
             base::MutableByteView window) const {
     for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
-      if (slots[slot]) std::ranges::fill(PageIn(window, slot), std::uint8_t{0});
+      if (slots[slot]) std::ranges::fill(PageAt(window, slot), std::uint8_t{0});
     }
     const WantedByPack wanted = WantedPages(map_, first, slots);
     for (const auto& [pack, pages] : wanted) ReadWanted(source_.frames, pack, pages, window);
     return wanted.empty();
   }
 
-  // The slots that do not hold what they are to hold.
-  std::vector<bool> Differing(std::uint32_t first, base::MutableByteView window) const {
-    const codec::PageHasher hasher = source_.keyring.page_hasher();
-    std::vector<bool> differ(window.size() / repo::kPageSize);
-    repo::PackId footer_pack;
-    std::shared_ptr<const repo::PackFooter> footer;
-    for (std::uint32_t slot = 0; slot < differ.size(); ++slot) {
-      const base::ByteView page = PageIn(window, slot);
-      const repo::PagePlace place = map_.Find(first + slot);
-      if (place.zero) {
-        differ[slot] = !base::AllZero(page);
-        continue;
-      }
-      if (!footer || place.frame.pack != footer_pack) {
-        footer_pack = place.frame.pack;
-        footer = source_.frames.Footer(footer_pack);
-      }
-      const auto hashes = footer->PageHashes(place.frame.frame);
-      // A frame that does not have the page is found out when it is read.
-      differ[slot] = place.index >= hashes.size() || hashes[place.index] != hasher(page);
+  // Whether what is there is not the page that is to be there.
+  bool Differs(std::uint32_t page, base::ByteView there) {
+    const repo::PagePlace place = map_.Find(page);
+    if (place.zero) return !base::AllZero(there);
+    if (!footer_ || place.frame.pack != footer_pack_) {
+      footer_pack_ = place.frame.pack;
+      footer_ = source_.frames.Footer(footer_pack_);
     }
-    return differ;
+    const auto hashes = footer_->PageHashes(place.frame.frame);
+    // A frame that does not have the page is found out when it is read.
+    return place.index >= hashes.size() || hashes[place.index] != hasher_(there);
   }
 
  private:
-  static base::MutableByteView PageIn(base::MutableByteView window, std::uint32_t slot) {
-    return window.subspan(std::uint64_t{slot} * repo::kPageSize, repo::kPageSize);
-  }
-
   const PieceSource& source_;
   const std::uint64_t begin_;
   const repo::PageMap map_;
+  const codec::PageHasher hasher_ = source_.keyring.page_hasher();
+  repo::PackId footer_pack_;  // of the page before
+  std::shared_ptr<const repo::PackFooter> footer_;
 };
 
 }  // namespace
@@ -152,17 +144,25 @@ void ReadPages(const PieceSource& source, std::size_t part, PageRange range,
   }
 }
 
-void RefreshPages(const PieceSource& source, std::size_t part, const ReadLocal& local,
-                  const std::stop_token& stop, const VisitRefreshed& visit) {
-  const Windows windows(source, part);
+void RefreshPages(const PieceSource& source, std::size_t part, const pg::BlockSet& doubtful,
+                  const ReadLocal& local, const std::stop_token& stop,
+                  const VisitRefreshed& visit) {
+  Windows windows(source, part);
   base::Bytes window;
   for (std::uint32_t first = 0; first < windows.map().page_count; first += kPagesPerPiece) {
     base::ThrowIfStopped(stop);
     const std::uint32_t count = std::min(kPagesPerPiece, windows.map().page_count - first);
+    if (doubtful.CountIn(first, first + count) == 0) continue;
     window.resize(std::uint64_t{count} * repo::kPageSize);
-    const bool readable = local(windows.OffsetOf(first), window);
-    const std::vector<bool> differ =
-        readable ? windows.Differing(first, window) : std::vector<bool>(count, true);
+    std::vector<bool> differ(count);
+    doubtful.ForEachRun(first, first + count, [&](pg::BlockNumber page, std::uint64_t run) {
+      const std::uint64_t at = (page - first) * repo::kPageSize;
+      const auto here = base::MutableByteView(window).subspan(at, run * repo::kPageSize);
+      const bool readable = local(windows.OffsetOf(page), here);
+      for (std::uint32_t i = 0; i < run; ++i) {
+        differ[page - first + i] = !readable || windows.Differs(page + i, PageAt(here, i));
+      }
+    });
     windows.Fill(first, differ, window);
     visit({.offset = windows.OffsetOf(first), .bytes = windows.WithinFile(first, window)}, differ);
   }

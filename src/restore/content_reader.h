@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "pg/block_set.h"
 #include "repo/frame_reader.h"
 #include "repo/keyring.h"
 #include "repo/page_map.h"
@@ -46,14 +47,16 @@ struct PageRange {
 void ReadPages(const PieceSource& source, std::size_t part, PageRange range,
                const std::stop_token& stop, const VisitPiece& visit);
 
-// As above for all of a part, with what the restored file holds already: `local` gives the bytes
-// from an offset on, zeros where there are none, and is false where they cannot be read. Only pages
-// that differ from them are read from the repository. A piece comes as it is to be, and `differ`
-// says which of its pages are not yet so, numbered from the piece's start.
+// As above, with what the restored file holds already: `local` gives the bytes from an offset on,
+// zeros where there are none, and is false where they cannot be read. Of the part's pages those in
+// `doubtful` are looked at, by their hashes, and those that differ read from the repository. What
+// lies within 8 MiB is visited together, as it is to be; `differ` says which of its pages are not
+// yet so, numbered from the piece's start. Pages that are not doubtful are neither right in a piece
+// nor different.
 using ReadLocal = std::function<bool(std::uint64_t offset, base::MutableByteView out)>;
 using VisitRefreshed = std::function<void(const Piece&, const std::vector<bool>& differ)>;
-void RefreshPages(const PieceSource& source, std::size_t part, const ReadLocal& local,
-                  const std::stop_token& stop, const VisitRefreshed& visit);
+void RefreshPages(const PieceSource& source, std::size_t part, const pg::BlockSet& doubtful,
+                  const ReadLocal& local, const std::stop_token& stop, const VisitRefreshed& visit);
 
 // A file without pages. What was visited is not to be trusted until it returns: Error(kCorrupt)
 // when it was not what was backed up. More than its size is never visited. Thread-safe.

@@ -12,12 +12,16 @@
 #include "base/error.h"
 #include "base/synchronized.h"
 #include "base/workers.h"
+#include "pg/cluster_files.h"
+#include "pg/control_file.h"
 #include "pg/crc32c.h"
+#include "pg/version.h"
 #include "repo/lease.h"
 #include "restore/claim.h"
 #include "restore/destination.h"
 #include "restore/file_writer.h"
 #include "restore/in_place.h"
+#include "restore/known_history.h"
 #include "restore/manifest.h"
 #include "restore/other_copies.h"
 #include "restore/owner.h"
@@ -113,6 +117,16 @@ class FileStage final : public TreeSink {
     base::SyncDirectory(plan_.to);
   }
 
+  // The control file of the backup.
+  pg::ControlFile ControlBackedUp() {
+    repo::TreeReader tree(frames_, plan_.backup.facts.tree);
+    const auto entry = tree.Find(kControlPath);
+    if (!entry) throw base::Error(base::ErrorKind::kCorrupt, "the backup has no control file");
+    return pg::ParseControlFile(pieces_.Content(*entry));
+  }
+  // Before Run: of files of relations only what may have changed is looked at.
+  void Know(catalog::ChangedPages changed) { changed_ = std::move(changed); }
+
   const SetAside& aside() const { return aside_; }
   base::Bytes ContentOf(const repo::TreeEntry& entry) { return pieces_.Content(entry); }
 
@@ -147,14 +161,23 @@ class FileStage final : public TreeSink {
   }
 
   bool AddFile(repo::TreeEntry entry) override {
-    const base::Path place = plan_.to / entry.path;
-    auto file = std::make_shared<RestoredFile>(
-        std::move(entry), place, owner_, plan_.in_place ? Existing::kRefresh : Existing::kNone);
+    const std::shared_ptr<RestoredFile> file = FileFor(std::move(entry));
     file->Create();
     for (std::size_t part = 0; part < file->part_count(); ++part) {
       if (!queue_.Push({.file = file, .part = part}, 1)) return false;  // Join tells why
     }
     return true;
+  }
+
+  std::shared_ptr<RestoredFile> FileFor(repo::TreeEntry entry) const {
+    const base::Path place = plan_.to / entry.path;
+    const auto relation = pg::ClassifyFile(entry.path, version_directory_).relation;
+    const bool paged = std::holds_alternative<repo::PagedContent>(entry.content);
+    if (changed_ && relation && paged) {
+      return std::make_shared<RestoredFile>(std::move(entry), place, owner_, *relation, *changed_);
+    }
+    return std::make_shared<RestoredFile>(std::move(entry), place, owner_,
+                                          plan_.in_place ? Existing::kRefresh : Existing::kNone);
   }
 
   void Write(const WriteUnit& unit, Manifest& manifest, const std::stop_token& stop) {
@@ -181,6 +204,10 @@ class FileStage final : public TreeSink {
   repo::FrameReader frames_;
   PieceReader pieces_;
   std::optional<Owner> owner_;
+  const std::string version_directory_ =
+      pg::TablespaceVersionDirectory(pg::MajorVersion::FromServerVersionNumber(
+          static_cast<std::uint32_t>(plan_.facts.server_version)));
+  std::optional<catalog::ChangedPages> changed_;
   base::BoundedQueue<WriteUnit> queue_{kQueuedUnits};
   std::vector<Directory> directories_;
   std::uint32_t data_directory_mode_ = 0700;
@@ -217,6 +244,22 @@ std::unique_ptr<Claim> ClaimPlaces(const RestorePlan& plan) {
   return std::make_unique<Claim>(Claim::InPlace(plan.to, plan.tablespaces, plan.facts.system));
 }
 
+// What was not shown to be known is read: said, for it takes its time.
+void TrustHistory(const repo::Repository& repository, const RestorePlan& plan, const Claim& claim,
+                  FileStage& files, std::vector<std::string>& warnings, base::Reporter& report,
+                  const std::stop_token& stop) {
+  KnownHistory history =
+      FindKnownHistory(repository, plan, claim.taken_control(), files.ControlBackedUp(), stop);
+  if (history.changed) {
+    files.Know(std::move(*history.changed));
+    files.result().history_trusted = true;
+    report.Note("the WAL tells what was changed since the backup: nothing else is read");
+    return;
+  }
+  warnings.push_back(fmt::format("the history of {} is not known, all of it is read: {}",
+                                 plan.to.native(), history.why_not));
+}
+
 }  // namespace
 
 RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePlan& plan,
@@ -227,7 +270,12 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   files.ChooseOwner();
   std::vector<std::string> warnings;
   const std::unique_ptr<Claim> claim = AtDestination([&] { return ClaimPlaces(plan); });
-  if (plan.in_place) warnings = ClearOldCluster(repository, plan, report);
+  if (plan.in_place) {
+    // While its WAL is still there.
+    if (options.trust_history)
+      TrustHistory(repository, plan, *claim, files, warnings, report, stop);
+    std::ranges::move(ClearOldCluster(repository, plan, report), std::back_inserter(warnings));
+  }
   base::File manifest_file = AtDestination(
       [&] { return base::File::Open(plan.to / kManifestPath, O_WRONLY | O_CREAT | O_EXCL); });
   Manifest manifest(plan, [&](std::string_view text) {

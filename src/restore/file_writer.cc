@@ -26,11 +26,23 @@ RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optiona
       parts_(PartCount(entry_)),
       missing_(PartCount(entry_)) {}
 
+RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
+                           pg::RelationFile relation, const catalog::ChangedPages& changed)
+    : entry_(std::move(entry)),
+      place_(std::move(place)),
+      owner_(owner),
+      existing_(Existing::kRefresh),
+      relation_(relation),
+      changed_(&changed),
+      parts_(PartCount(entry_)),
+      missing_(PartCount(entry_)) {}
+
 void RestoredFile::Create() {
   AtDestination([&] {
     if (existing_ == Existing::kRefresh) RemoveWhatCannotBeRefreshed();
     const int may_exist = existing_ == Existing::kRefresh ? O_NOFOLLOW : O_EXCL;
     file_ = base::File::Open(place_, O_RDWR | O_CREAT | may_exist, 0600);
+    was_size_ = file_.Size();
     file_.Truncate(entry_.size);
   });
 }
@@ -84,14 +96,33 @@ std::uint64_t RestoredFile::RefreshPages(std::size_t part, const PieceSource& so
     std::ranges::fill(out.subspan(count.value_or(0)), std::uint8_t{0});
     return count.has_value();
   };
-  restore::RefreshPages(source, part, local, stop,
+  restore::RefreshPages(source, part, DoubtfulPages(part), local, stop,
                         [&](const Piece& piece, const std::vector<bool>& differ) {
                           crc.Extend(piece.bytes);
                           size += piece.bytes.size();
                           WriteDiffering(piece, differ);
                         });
   parts_[part] = {.crc = crc.value(), .length = size};
-  return size;
+  return std::min(kPartBytes, entry_.size - std::min(entry_.size, part * kPartBytes));
+}
+
+// All, unless it is known what changed. Behind what was there nothing is known.
+pg::BlockSet RestoredFile::DoubtfulPages(std::size_t part) const {
+  const auto& parts = std::get<repo::PagedContent>(entry_.content).parts;
+  const std::uint32_t count = parts.at(part).page_count;
+  pg::BlockSet pages;
+  if (changed_ == nullptr) {
+    pages.AddRun(0, count);
+    return pages;
+  }
+  const std::uint64_t first = part * kPartBytes / repo::kPageSize;
+  const std::uint64_t was = was_size_ / repo::kPageSize;  // whole ones
+  const std::uint64_t stored = std::min<std::uint64_t>(count, was - std::min(was, first));
+  pages = changed_->ToRead(entry_.path, *relation_, static_cast<std::uint32_t>(first), count,
+                           static_cast<std::uint32_t>(stored));
+  // Of a page that is not whole the server keeps no account.
+  if (entry_.size % repo::kPageSize != 0 && part + 1 == parts.size()) pages.Add(count - 1);
+  return pages;
 }
 
 // A bad sector is no reason to end: it is written, or that fails and says so.
@@ -149,11 +180,13 @@ bool RestoredFile::PartDone() { return --missing_ == 0; }
 
 WrittenFile RestoredFile::Complete() {
   AtDestination([&] { GiveFacts(); });
+  WrittenFile file{.path = entry_.path, .size = entry_.size, .modified = entry_.modified};
+  if (changed_ != nullptr) return file;
   pg::Crc32cPart whole = parts_.front();
   for (std::size_t part = 1; part < parts_.size(); ++part)
     whole = pg::Crc32cCombine(whole, parts_[part]);
-  return {
-      .path = entry_.path, .size = entry_.size, .modified = entry_.modified, .crc32c = whole.crc};
+  file.crc32c = whole.crc;
+  return file;
 }
 
 // Owner, mode and time; and all of it durable.

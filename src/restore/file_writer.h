@@ -14,6 +14,9 @@
 #include "base/file.h"
 #include "base/reporter.h"
 #include "base/synchronized.h"
+#include "catalog/changed_pages.h"
+#include "pg/block_set.h"
+#include "pg/cluster_files.h"
 #include "pg/crc32c.h"
 #include "repo/frame_reader.h"
 #include "repo/repository.h"
@@ -28,7 +31,7 @@ struct WrittenFile {
   std::string path;
   std::uint64_t size = 0;
   base::Time modified;
-  std::uint32_t crc32c = 0;
+  std::optional<std::uint32_t> crc32c = {};  // none: not all of it was read
 };
 
 enum class Existing {
@@ -42,6 +45,9 @@ class RestoredFile {
  public:
   RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
                Existing existing = Existing::kNone);
+  // To be refreshed where the pages may have changed that are not known not to have.
+  RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
+               pg::RelationFile relation, const catalog::ChangedPages& changed);
 
   const repo::TreeEntry& entry() const { return entry_; }
   std::size_t part_count() const { return parts_.size(); }
@@ -62,6 +68,7 @@ class RestoredFile {
                            const std::stop_token& stop);
   std::uint64_t RefreshPages(std::size_t part, const PieceSource& source,
                              const std::stop_token& stop);
+  pg::BlockSet DoubtfulPages(std::size_t part) const;
   void WriteDiffering(const Piece& piece, const std::vector<bool>& differ);
   void WriteBytes(const PieceSource& source);
   bool HoldsBytes(const PieceSource& source);
@@ -74,7 +81,10 @@ class RestoredFile {
   const base::Path place_;
   const std::optional<Owner> owner_;
   const Existing existing_;
+  const std::optional<pg::RelationFile> relation_;  // with `changed_`
+  const catalog::ChangedPages* changed_ = nullptr;
   base::File file_;
+  std::uint64_t was_size_ = 0;  // of what was there
   std::vector<pg::Crc32cPart> parts_;
   std::atomic<std::size_t> missing_;
   std::atomic<std::uint64_t> bytes_written_ = 0;

@@ -147,6 +147,42 @@ TEST_F(FileWriter, RefreshesOnlyThePagesThatDiffer) {
   EXPECT_LT(RefreshOver({}, entry, wanted), wanted.size());  // empty pages are not written
 }
 
+// Pages that no record names are not even read: what somebody else did to them stays.
+TEST_F(FileWriter, LooksAtThePagesThatMayHaveChangedAndAtNewOnes) {
+  repo::Model model;
+  const base::Bytes wanted = model.paged["f"] = Pages(3500, 1);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  const repo::TreeEntry entry = EntryOf(backup, "f");
+  const pg::RelationFile relation{.relation = {.tablespace = 1663, .database = 5, .number = 7}};
+  pg::BlockChanges changes;
+  changes.At({relation.relation, pg::Fork::kMain}).blocks.Add(3);
+  changes.At({relation.relation, pg::Fork::kMain}).blocks.AddRun(1022, 4);
+  const catalog::ChangedPages changed(changes, {}, 131072);
+
+  base::Bytes there = wanted;
+  const auto spoil = [&](std::size_t page) { there[page * repo::kPageSize + 100] ^= 1; };
+  for (const std::size_t page : {3UL, 500UL, 1023UL, 1025UL, 3499UL}) spoil(page);
+  there.resize(3499 * repo::kPageSize + 5);  // the last page is not whole
+  base::WriteFileDurably(folder.path() / "file", there);
+  repo::FrameReader frames(repository.repository());
+  const PieceSource source{
+      .entry = entry, .frames = frames, .keyring = repository.repository().keyring()};
+  RestoredFile file(entry, folder.path() / "file", std::nullopt, relation, changed);
+  file.Create();
+  for (std::size_t part = 0; part < file.part_count(); ++part) {
+    file.WritePart(part, source, {});
+    (void)file.PartDone();
+  }
+  const WrittenFile written = file.Complete();
+  EXPECT_FALSE(written.crc32c);
+  EXPECT_EQ(written.size, wanted.size());
+  EXPECT_EQ(file.bytes_written(), 4 * repo::kPageSize);
+  base::Bytes expected = wanted;
+  expected[500 * repo::kPageSize + 100] ^= 1;
+  EXPECT_EQ(base::ReadFile(folder.path() / "file"), expected);
+}
+
 TEST_F(FileWriter, RefreshesAFileThatEndsWithinAPage) {
   repo::Model model;
   constexpr std::size_t kSize = 19 * repo::kPageSize + 100;

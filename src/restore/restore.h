@@ -39,6 +39,9 @@ struct RestoreOptions {
   // `to` may hold the cluster itself, stopped: what it has that is right stays, and only what
   // differs is fetched and written.
   bool in_place = false;
+  // In place: of the cluster's pages only those are read that the WAL says were changed since the
+  // backup, if all that must hold for it does (known_history.h); else it is a warning.
+  bool trust_history = false;
   // What a restore in place must not find in the directories that it clears: the repository it
   // reads from, keys, state.
   std::vector<base::Path> precious = {};
@@ -99,6 +102,7 @@ struct RestoreResult {
   std::uint64_t files = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t bytes_kept = 0;  // in place: they were right already
+  bool history_trusted = false;  // in place: most of them were not even read
   std::vector<std::string> warnings;
 };
 

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from harness.process import run
 from harness.protection import LOCAL, SQL, check_sound, ledger_of
 
 
@@ -181,3 +182,120 @@ def test_files_that_even_their_owner_may_only_read(protect):
     shop.server.stop()
     in_place(shop, "--immediate")
     assert key.read_text() == "secret of the server" and key.stat().st_mode & 0o777 == 0o400
+
+
+def by_history(shop, *arguments, code=0):
+    """Restored in place to the latest moment, which the WAL of the source itself leads to."""
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    return in_place(shop, "--trust-history", *arguments, code=code)
+
+
+@pytest.mark.parametrize("major", [15, 17])
+def test_a_known_history_is_not_read_again(protect, major):
+    shop = filled(protect, major)
+    shop.receive()
+    shop.backup()
+    shop.write(2001)
+    moment = shop.moment()
+    shop.server.execute("UPDATE large SET text = 'gone' WHERE i % 1000 = 0; CREATE TABLE later AS SELECT 1; DELETE FROM ledger")
+    shop.server.execute("CREATE DATABASE more; TRUNCATE ledger; VACUUM large; CHECKPOINT")
+    unread = shop.server.data / shop.server.value("SELECT pg_relation_filepath('large')")
+    done = by_history(shop, "--at", moment.time)
+    assert done["history_trusted"] and done["warnings"] == [], done
+    assert unread.stat().st_size > 2**20
+    shop.server.tool("pg_verifybackup", "-n", shop.server.data)
+    go_on(shop, moment.ledger)
+
+
+def test_a_page_that_no_record_names_stays_as_it_is(protect):
+    """So it shows that it was not read; and without trust it is mended."""
+    shop = filled(protect, 17)
+    shop.receive()
+    shop.backup()
+    shop.server.execute("CHECKPOINT")
+    path = shop.server.data / shop.server.value("SELECT pg_relation_filepath('large')")
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    shop.server.stop()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192 * 3] + bytes(8192) + whole[8192 * 4:])
+    spoilt = path.read_bytes()
+    assert in_place(shop, "--immediate", "--trust-history")["history_trusted"]
+    assert path.read_bytes() == spoilt
+    assert not in_place(shop, "--immediate")["history_trusted"]
+    assert path.read_bytes() == whole
+
+
+def test_hint_bits_that_no_wal_tells_of_are_never_trusted(protect):
+    """A row's hint says that its transaction was committed or not, also of one behind the target."""
+    shop = protect(17, LOCAL, prepare=lambda server: None)
+    shop.server.stop()
+    shop.server.tool("pg_checksums", "--disable", "-D", shop.server.data)
+    shop.start(shop.server)
+    shop.server.execute("CREATE TABLE hinted AS SELECT generate_series(1, 1000) AS i; CHECKPOINT")
+    shop.receive()
+    shop.backup("--full")
+    moment = shop.moment()
+    shop.server.execute("SELECT count(*) FROM hinted; CHECKPOINT")
+    shop.write(2001)
+    done = by_history(shop, "--at", moment.time, code=1)
+    assert not done["history_trusted"]
+    assert any("hint bits" in warning for warning in done["warnings"]), done
+    server = shop.server_on(shop.server.data)
+    server.start().wait_until_promoted()
+    assert server.value("SELECT count(*) FROM hinted") == "1000"
+
+
+def test_what_is_not_known_is_read(protect):
+    shop = filled(protect, 17)
+    shop.receive()
+    shop.backup()
+    shop.write(2001)
+    shop.server.execute("CHECKPOINT")
+    shop.wait_until_stored()
+    shop.stop_receiving()
+    data = shop.server.data
+    shop.server.stop()
+    aside = shop.workplace.path / "aside"
+
+    def why(says, spoil):
+        """What is said of a copy that was spoilt; the cluster is as it was afterwards."""
+        run("cp", "-a", data, aside)
+        spoil()
+        done = in_place(shop, "--immediate", "--trust-history", code=1)
+        assert not done["history_trusted"] and any(says in warning for warning in done["warnings"]), done
+        shutil.rmtree(data)
+        aside.rename(data)
+
+    def unsafe():
+        with open(data / "postgresql.auto.conf", "a", encoding="utf-8") as settings:
+            settings.write("fsync = off\n")
+
+    def without_wal():
+        for path in (data / "pg_wal").iterdir():
+            if len(path.name) == 24:
+                path.unlink()
+
+    why("fsync = off", unsafe)
+    why("cannot be followed", without_wal)
+    why("not shut down cleanly", lambda: set_state(data / "global" / "pg_control", 6))
+
+
+def set_state(path, state):
+    """pg_control with another state, under a CRC that is right."""
+    content = bytearray(path.read_bytes())
+    content[16:20] = state.to_bytes(4, "little")
+    size = 288
+    content[size:size + 4] = crc32c(content[:size]).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+def crc32c(content):
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

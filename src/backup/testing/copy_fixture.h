@@ -43,7 +43,7 @@ class CopyFixture : public ::testing::Test {
   std::set<repo::ShortPackId> decayed;
   catalog::OlderPacksFacts older_packs;  // of the last backup
   std::optional<Audit> audit;
-  std::optional<ChangedPages> known;  // what the WAL says; empty: nothing is known
+  std::optional<catalog::ChangedPages> known;  // what the WAL says; empty: nothing is known
 };
 
 }  // namespace holdfast::backup

@@ -19,13 +19,13 @@
 #include "pg/block_set.h"
 #include "pg/cluster_files.h"
 
-namespace holdfast::backup {
+namespace holdfast::catalog {
 
 // Immutable, shared by all workers.
 class ChangedPages {
  public:
   // `changes` since the earlier backup's start; `bad_pages` of that backup are read again.
-  ChangedPages(pg::BlockChanges changes, const std::vector<catalog::BadPage>& bad_pages,
+  ChangedPages(pg::BlockChanges changes, const std::vector<BadPage>& bad_pages,
                std::uint32_t blocks_per_segment);
 
   // Pages [first, first + count) of the file, of which the earlier backup has `stored`, numbered
@@ -41,4 +41,4 @@ class ChangedPages {
   std::uint32_t blocks_per_segment_;
 };
 
-}  // namespace holdfast::backup
+}  // namespace holdfast::catalog

@@ -1,13 +1,13 @@
-#include "backup/changed_pages.h"
+#include "catalog/changed_pages.h"
 
 #include <algorithm>
 
-namespace holdfast::backup {
+namespace holdfast::catalog {
 
-ChangedPages::ChangedPages(pg::BlockChanges changes, const std::vector<catalog::BadPage>& bad_pages,
+ChangedPages::ChangedPages(pg::BlockChanges changes, const std::vector<BadPage>& bad_pages,
                            std::uint32_t blocks_per_segment)
     : changes_(std::move(changes)), blocks_per_segment_(blocks_per_segment) {
-  for (const catalog::BadPage& page : bad_pages) bad_pages_.emplace(page.path, page.block);
+  for (const BadPage& page : bad_pages) bad_pages_.emplace(page.path, page.block);
 }
 
 bool ChangedPages::IsReadWhole(const pg::RelationFile& file) const {
@@ -43,4 +43,4 @@ pg::BlockSet ChangedPages::ToRead(std::string_view path, const pg::RelationFile&
   return pages;
 }
 
-}  // namespace holdfast::backup
+}  // namespace holdfast::catalog
