@@ -21,7 +21,6 @@
 #include "cli/source_places.h"
 #include "cli/table.h"
 #include "cli/tablespace_words.h"
-#include "storage/open.h"
 #include "wal/flush.h"
 
 namespace holdfast::cli {
@@ -211,18 +210,6 @@ void WarnOfSpool(Session& session, const std::string& source, restore::RestorePl
     plan.warnings.push_back(fmt::format(
         "whether the spool on this host has newer WAL cannot be told: {}", error.what()));
   }
-}
-
-// What this host keeps itself, and a restore in place must not clear away.
-std::vector<base::Path> PreciousPlaces(Session& session) {
-  const config::Config& config = session.config();
-  std::vector<base::Path> places = {config.state_directory};
-  if (config.file) places.push_back(std::filesystem::absolute(*config.file));
-  for (const config::Repository& repository : config.repositories) {
-    if (repository.key_file) places.push_back(*repository.key_file);
-    if (const auto directory = storage::DirectoryOf(repository.url)) places.push_back(*directory);
-  }
-  return places;
 }
 
 restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& options,

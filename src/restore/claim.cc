@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "pg/control_file.h"
 #include "restore/old_wal.h"
+#include "restore/surroundings.h"
 
 namespace holdfast::restore {
 
@@ -218,6 +219,7 @@ DestinationState StateOf(const base::Path& directory) {
 }  // namespace
 
 DestinationState CheckDataDirectory(const base::Path& directory) {
+  RequireOutsideClusters(directory);
   const DestinationState state = StateOf(directory);
   if (state == DestinationState::kUnfinished) {
     RequireNoneRunning(directory);
@@ -227,6 +229,7 @@ DestinationState CheckDataDirectory(const base::Path& directory) {
 }
 
 DestinationState CheckInPlace(const base::Path& directory, pg::SystemIdentifier system) {
+  RequireOutsideClusters(directory);
   if (IsEmptyOrAbsent(directory)) return DestinationState::kFree;
   if (fs::exists(fs::symlink_status(directory / "postmaster.pid"))) {
     throw base::Error(
@@ -259,6 +262,7 @@ void CheckTablespaceInPlace(pg::Oid tablespace, const base::Path& directory,
 }
 
 void CheckTablespaceDirectory(const base::Path& directory, const base::Path& data_directory) {
+  RequireOutsideClusters(directory);
   const std::optional<Mark> mark = IsUnfinishedRestore(data_directory)
                                        ? ReadMark(data_directory / kUnfinishedControlPath)
                                        : std::nullopt;

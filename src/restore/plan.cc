@@ -14,6 +14,7 @@
 #include "restore/other_copies.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
+#include "restore/surroundings.h"
 #include "wal/archive.h"
 
 namespace holdfast::restore {
@@ -239,6 +240,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   }
   AtDestination([&] {
     CheckTablespaces(plan);
+    RequireOutside(plan.to, plan.tablespaces, options.precious);
     if (plan.in_place) CheckMayBeCleared(plan, options);
   });
   CheckPacks(repository, plan);

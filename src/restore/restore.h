@@ -39,8 +39,8 @@ struct RestoreOptions {
   // `to` may hold the cluster itself, stopped: what it has that is right stays, and only what
   // differs is fetched and written.
   bool in_place = false;
-  // What a restore in place must not find in the directories that it clears: the repository it
-  // reads from, keys, state.
+  // The repository it reads from, keys, state: nothing is restored into them, and a restore in
+  // place must not find them in the directories that it clears.
   std::vector<base::Path> precious = {};
   std::optional<repo::BackupId> backup;  // absent: chosen for the target
   TargetOptions target;

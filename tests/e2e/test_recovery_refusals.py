@@ -58,6 +58,23 @@ def test_the_directory_of_a_running_server(shop):
     assert shop.server.value("SELECT 1") == "1"
 
 
+def test_a_place_inside_a_cluster_or_the_repository(shop):
+    """What is restored there would be in the next backup, or in the way of what prune deletes."""
+    data, repository = shop.server.data, shop.place.path
+    link = shop.workplace.path / "link-to-the-source"
+    link.symlink_to(data)
+    for place in (data / "restored", link / "sub", f"/proc/self/root{data}/new", data / "base" / "deep", data / "pg_wal" / "deep"):
+        err = shop.program.run("restore", "shop", "--to", place, code=4).err
+        assert "lies inside the PostgreSQL data directory" in err and "hint: " in err
+        for format in ("directory", "tar"):
+            shop.program.run("export", "shop/latest", "--format", format, "--to", place, code=4)
+    for place in (repository / "inside", repository / "packs" / "restored", shop.workplace.path / "state" / "restored"):
+        assert "which holdfast uses itself" in shop.program.run("restore", "shop", "--to", place, code=4).err
+        shop.program.run("export", "shop/latest", "--format", "directory", "--to", place, code=4)
+        assert not place.exists()
+    assert not [path for path in data.rglob("*") if path.name in ("restored", "sub", "new", "deep")]
+
+
 def test_a_restore_that_is_killed_can_be_repeated(shop):
     to = shop.workplace.path / "killed"
     killed = 0
