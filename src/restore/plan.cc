@@ -101,6 +101,30 @@ pg::TimelineHistory HistoryOf(wal::Archive& archive, pg::SystemIdentifier system
       {"holdfast wal status shows the timelines there are"});
 }
 
+// `usable` has one at least. Times as --at takes them.
+[[noreturn]] void ReportTooEarly(const WalView& view, Backups usable, bool exclusive) {
+  std::ranges::stable_sort(usable, {}, [](const auto& backup) { return backup.facts.stop_time; });
+  const auto text = [&](base::Time time) { return base::FormatExactly(time, view.time_zone); };
+  std::vector<std::string> hints;
+  for (const catalog::ClusterBackup& backup : usable) {
+    const auto times = TimesFrom(view, backup, exclusive);
+    if (!times) continue;
+    hints.push_back(fmt::format("the earliest time within reach is {} (backup {}, LSN {})",
+                                text(times->earliest), backup.snapshot.id.ToString(),
+                                pg::FormatLsn(backup.facts.stop_lsn)));
+    break;
+  }
+  if (hints.empty()) {
+    hints.push_back(fmt::format(
+        "no time is within reach: nothing was committed after the end of a backup; the earliest "
+        "LSN is {}, and without a target everything in the archive is restored",
+        pg::FormatLsn(usable.front().facts.stop_lsn)));
+  }
+  throw base::Error(base::ErrorKind::kNotFound,
+                    "the target is earlier than the end of every backup that could lead to it",
+                    std::move(hints));
+}
+
 catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                                     const RestoreOptions& options) {
   Backups usable = OnHistory(all, view.system, view.history);
@@ -132,13 +156,7 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
       !std::holds_alternative<LsnTarget>(options.target.target)) {
     return usable.front();  // CheckReach says what was searched for and where
   }
-  throw base::Error(
-      base::ErrorKind::kNotFound,
-      "the target is earlier than the end of every backup that could lead to it",
-      {fmt::format("the earliest time within reach is {} (backup {}, LSN {})",
-                   base::FormatForPeople(usable.front().facts.stop_time, view.time_zone),
-                   usable.front().snapshot.id.ToString(),
-                   pg::FormatLsn(usable.front().facts.stop_lsn))});
+  ReportTooEarly(view, std::move(usable), options.target.exclusive);
 }
 
 // Where the restored configuration leads to.

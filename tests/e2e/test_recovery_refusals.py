@@ -1,6 +1,7 @@
 """What a restore refuses and says then, what an interrupted one leaves, and what damage on the source comes to."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -38,6 +39,22 @@ def test_a_time_before_the_first_backup(shop):
 def test_a_time_after_the_archive(shop):
     err = refused(shop, "--at", "2099-01-01T00:00:00Z", code=3)
     assert "the earliest time" in err and "the latest" in err
+
+
+def test_the_times_that_are_named_are_within_reach(shop):
+    """As they are printed, whatever zone the configuration names."""
+    for zone in ("UTC", "Asia/Tokyo"):
+        words, in_zone = ("--to", shop.workplace.path / "never", "--dry-run"), {"HOLDFAST_TIMEZONE": zone}
+        early = shop.program.run("restore", "shop", *words, "--at", shop.early.time, env=in_zone, code=3).err
+        late = [shop.program.run("restore", "shop", *words, *target, env=in_zone, code=3).err
+                for target in (("--at", "2099-01-01T00:00:00Z"), ("--xid", "4000000"), ("--name", "nobody"), ("--lsn", "FF/0"))]
+        times = [re.search(r"the earliest time within reach is (.*) \(backup", early).group(1)]
+        for err in late:
+            times += [re.search(r"earliest time within reach of backup \S+ is (.*)", err).group(1), re.search(r"the latest is (.*?): ", err).group(1)]
+        status = shop.program.run("status", "shop", env=in_zone, code=None).out
+        times += re.search(r"recoverable from (.*) to (.*) \(", status).groups()
+        for at in times:
+            shop.program.run("restore", "shop", *words, "--at", at, env=in_zone)
 
 
 @pytest.mark.parametrize("words", [("--xid", "4000000"), ("--name", "nobody"), ("--lsn", "FF/0"),
