@@ -150,6 +150,8 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
       << Printable(fmt::format("to          {}", plan.to.string())) << '\n'
       << fmt::format("write       {}, {}\n", base::Counted(plan.files, "file"),
                      base::FormatBytes(plan.bytes))
+      << fmt::format("cluster     {}, PostgreSQL {}\n", plan.facts.system.value(),
+                     plan.facts.server_version / 10000)
       << fmt::format("timeline    {}\n", plan.target_timeline.value());
   out << fmt::format("WAL up to   {}\n", pg::FormatLsn(plan.wal_end));
   if (plan.last_commit)

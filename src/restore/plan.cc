@@ -45,9 +45,10 @@ Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& op
   return backups;
 }
 
-// The cluster that is meant: that of the backup asked for, or of the newest.
-pg::SystemIdentifier ChooseSystem(const Backups& backups, const RestoreOptions& options) {
-  if (!options.backup) return backups.back().facts.system;
+// The clusters that may be meant: that of the backup asked for, or by the target.
+std::vector<pg::SystemIdentifier> ChooseClusters(const Backups& backups,
+                                                 const RestoreOptions& options) {
+  if (!options.backup) return ClustersFor(backups, options.target);
   const auto asked = std::ranges::find_if(
       backups, [&](const auto& backup) { return backup.snapshot.id == *options.backup; });
   if (asked == backups.end()) {
@@ -55,7 +56,7 @@ pg::SystemIdentifier ChooseSystem(const Backups& backups, const RestoreOptions& 
                       fmt::format("there is no cluster backup {}", options.backup->ToString()),
                       {"holdfast list shows the backups there are"});
   }
-  return asked->facts.system;
+  return {asked->facts.system};
 }
 
 std::vector<pg::TimelineHistory> Histories(wal::Archive& archive, const wal::Inventory& inventory,
@@ -159,6 +160,68 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
   ReportTooEarly(view, std::move(usable), options.target.exclusive);
 }
 
+// What recovery starts from and how far it gets, in one of the clusters that the source was.
+struct Choice {
+  pg::SystemIdentifier system;
+  wal::Inventory inventory;
+  pg::TimelineHistory history;
+  catalog::ClusterBackup backup;
+  ReachedEnd end;
+};
+
+Choice ChooseIn(wal::Archive& archive, const Backups& backups, pg::SystemIdentifier system,
+                const RestoreOptions& options) {
+  wal::Inventory inventory = archive.Take(system);
+  const pg::TimelineId timeline = ChooseTimeline(archive, inventory, system, options);
+  const WalView view{.archive = archive,
+                     .inventory = inventory,
+                     .system = system,
+                     .history = HistoryOf(archive, system, timeline),
+                     .time_zone = options.time_zone};
+  catalog::ClusterBackup backup = ChooseBackup(view, backups, options);
+  ReachedEnd end = CheckReach(view, backup, options.target);
+  return {.system = system,
+          .inventory = std::move(inventory),
+          .history = view.history,
+          .backup = std::move(backup),
+          .end = std::move(end)};
+}
+
+// Of what is wrong in several clusters, the first is told.
+Choice Choose(wal::Archive& archive, const Backups& backups, const RestoreOptions& options) {
+  std::optional<base::Error> first;
+  for (const pg::SystemIdentifier system : ChooseClusters(backups, options)) {
+    try {
+      return ChooseIn(archive, backups, system, options);
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::kNotFound) throw;
+      if (!first) first = error;
+    }
+  }
+  throw base::Error(*first);
+}
+
+// Where the source was more than one, it is said which is restored.
+void TellOfCluster(const Choice& choice, const Backups& backups, const RestoreOptions& options,
+                   base::Reporter& report, RestorePlan& plan) {
+  const pg::SystemIdentifier now = backups.back().facts.system;
+  const bool others = std::ranges::any_of(
+      backups, [&](const auto& backup) { return backup.facts.system != choice.system; });
+  if (!others || options.backup) return;
+  if (choice.system == now) {
+    return report.Note(fmt::format(
+        "{} was more than one cluster: this restores {}, which it is by its newest backup; "
+        "--backup takes one of another",
+        options.source, now.value()));
+  }
+  plan.warnings.push_back(
+      fmt::format("this restores the cluster {} of PostgreSQL {}, which {} was then; by its newest "
+                  "backup it is "
+                  "{}",
+                  choice.system.value(), choice.backup.facts.server_version / 10000, options.source,
+                  now.value()));
+}
+
 // Where the restored configuration leads to.
 DecideConfig ConfigOf(const RestorePlan& plan, bool replaces_source) {
   return [&plan, replaces_source](PieceReader& pieces, const ConfigEntries& entries) {
@@ -169,17 +232,19 @@ DecideConfig ConfigOf(const RestorePlan& plan, bool replaces_source) {
   };
 }
 
-std::string GapWarning(const WalView& view, const ReachedEnd& end) {
+std::string GapWarning(const Choice& choice, const std::string& time_zone) {
+  const ReachedEnd& end = choice.end;
   const std::string until =
       end.last_commit
-          ? fmt::format("{} (LSN {})", base::FormatForPeople(*end.last_commit, view.time_zone),
+          ? fmt::format("{} (LSN {})", base::FormatForPeople(*end.last_commit, time_zone),
                         pg::FormatLsn(end.wal_end))
           : fmt::format("LSN {}", pg::FormatLsn(end.wal_end));
   return fmt::format(
       "this is not the latest: recovery gets only up to the last commit before a gap, {}; missing: "
       "{}; newer WAL, up to LSN {}, is behind the gap. If the old server still has the missing "
       "files in pg_wal, bring them in with `holdfast wal push` and restore again",
-      until, end.gap->gap.ToString(view.inventory.segment_size), pg::FormatLsn(end.gap->behind_to));
+      until, end.gap->gap.ToString(choice.inventory.segment_size),
+      pg::FormatLsn(end.gap->behind_to));
 }
 
 void CheckTablespaces(const RestorePlan& plan) {
@@ -224,23 +289,16 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
 
   std::vector<std::string> told;
   const Backups backups = ReadBackups(repository, options, report, told);
-  const pg::SystemIdentifier system = ChooseSystem(backups, options);
   wal::Archive archive(repository, options.source);
-  const wal::Inventory inventory = archive.Take(system);
-  const pg::TimelineId timeline = ChooseTimeline(archive, inventory, system, options);
-  const WalView view{.archive = archive,
-                     .inventory = inventory,
-                     .system = system,
-                     .history = HistoryOf(archive, system, timeline),
-                     .time_zone = options.time_zone};
-  const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
-  const ReachedEnd end = CheckReach(view, chosen, options.target);
+  const Choice choice = Choose(archive, backups, options);
+  const catalog::ClusterBackup& chosen = choice.backup;
+  const ReachedEnd& end = choice.end;
 
   RestorePlan plan{.starts_as = StartsAs::kRecovery,
                    .backup = chosen.snapshot,
                    .facts = chosen.facts,
-                   .lineage = view.history.Spans(),
-                   .target_timeline = timeline,
+                   .lineage = choice.history.Spans(),
+                   .target_timeline = choice.history.timeline(),
                    .wal_end = end.wal_end,
                    .last_commit = end.last_commit,
                    .gap = end.gap,
@@ -252,9 +310,11 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                                                            repository.clock(), report),
                    .warnings = {},
                    .told = std::move(told)};
+  TellOfCluster(choice, backups, options, report, plan);
   EndWhereWalEnds(plan);
   if (options.in_place) {
-    AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
+    AtDestination(
+        [&] { plan.in_place = CheckInPlace(to, choice.system) == DestinationState::kCluster; });
   }
   AtDestination([&] {
     CheckTablespaces(plan);
@@ -267,7 +327,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   if (plan.in_place) LookAtOldCluster(repository, archive, plan, bytes);
   AtDestination([&] { CheckSpace(bytes); });
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
-    plan.warnings.push_back(GapWarning(view, end));
+    plan.warnings.push_back(GapWarning(choice, options.time_zone));
   AddWarnings(plan);
   return plan;
 }
