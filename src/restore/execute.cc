@@ -262,6 +262,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
     claim->Finish();
   });
   RestoreResult result = std::move(files.result());
+  result.files += aside.file_count();
   result.warnings = std::move(warnings);
   result.warnings.insert(result.warnings.end(), aside.warnings.begin(), aside.warnings.end());
   for (const std::string& warning : plan.others->Warnings()) result.warnings.push_back(warning);
