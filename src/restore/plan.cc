@@ -304,6 +304,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
                    .gap = end.gap,
                    .target = options.target,
                    .to = to,
+                   .allow_damaged = options.allow_damaged,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .config = {},
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
