@@ -50,7 +50,8 @@ void RequireOwnCluster(const repo::Repository& repository, const std::string& so
       fmt::format("this is the cluster {}, but the source {} is the cluster {}", system.value(),
                   source, known->value()),
       {"each cluster needs a source of its own",
-       fmt::format("after pg_upgrade take a first backup of the new cluster: `holdfast backup {}`",
+       fmt::format("after pg_upgrade take a first backup of the new cluster: `holdfast backup {} "
+                   "--new-cluster`",
                    source)});
 }
 
