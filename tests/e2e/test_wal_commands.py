@@ -93,6 +93,23 @@ def test_a_fetch_says_absent_only_when_it_is_certain(workplace, program, server)
         in_data(program, server, *fetch, ABSENT, "pg_wal/RECOVERYXLOG", code=126, env=env)
 
 
+def test_a_fetch_from_an_archive_without_the_cluster_is_no_end_of_its_wal(workplace, program, server):
+    files = ((SEGMENT, "pg_wal/RECOVERYXLOG"), ("00000002.history", "pg_wal/RECOVERYHISTORY"))
+
+    def refused(source, file):
+        end = in_data(program, server, "wal", "fetch", "--source", source, *file, code=126)
+        assert f"under the source {source}" in end.err and "\nhint: " in end.err
+
+    for file in files:
+        refused("shop", file)  # configured, and nothing is there yet
+    pushed(program, server)
+    for file in files:
+        refused("nosuch", file)
+    created_anew(workplace, program)
+    for file in files:
+        refused("shop", file)
+
+
 def test_a_push_that_fails_stays_below_what_ends_the_archiver(workplace, program, server):
     pushed(program, server)
     push = ("wal", "push", "--source", "shop")
