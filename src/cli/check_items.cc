@@ -115,6 +115,26 @@ CheckItem JudgeFree(std::string name, const std::optional<std::uint64_t>& most, 
   return Attention(std::move(name), fmt::format("{}, {} wanted", detail, needed), raise);
 }
 
+// What `--source NAME`, `--source=NAME` and `--source "NAME"` name in a command of the shell;
+// without what only the shell knows.
+std::vector<std::string> SourcesNamedIn(std::string_view command) {
+  constexpr std::string_view kOption = "--source";
+  std::vector<std::string> names;
+  for (std::size_t at = command.find(kOption); at != std::string_view::npos;
+       at = command.find(kOption)) {
+    command.remove_prefix(at + kOption.size());
+    if (command.find_first_of("= \t\n") != 0) continue;
+    command.remove_prefix(std::min(command.find_first_not_of("= \t\n"), command.size()));
+    const bool quoted = command.starts_with('"') || command.starts_with('\'');
+    const std::string_view ends = quoted ? command.substr(0, 1) : std::string_view(" \t\n;&|()<>");
+    if (quoted) command.remove_prefix(1);
+    const std::string_view name = command.substr(0, command.find_first_of(ends));
+    if (!name.empty() && name.find_first_of("$`\\") == std::string_view::npos)
+      names.emplace_back(name);
+  }
+  return names;
+}
+
 bool SameName(std::string_view a, std::string_view b) {
   return std::ranges::equal(
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -222,8 +242,15 @@ CheckItem JudgeArchiving(const ServerView& server) {
   const std::string mode = Setting(server, "archive_mode");
   if (mode != "on" && mode != "always")
     return Failed(name, fmt::format("archive_mode is {}", mode), hint);
-  if (Setting(server, "archive_command").find("holdfast") == std::string::npos)
+  const std::string command = Setting(server, "archive_command");
+  if (command.find("holdfast") == std::string::npos)
     return Failed(name, "archive_command does not call holdfast", hint);
+  const std::vector<std::string> named = SourcesNamedIn(command);
+  if (!named.empty() && std::ranges::find(named, server.source) == named.end())
+    return Failed(name,
+                  fmt::format("archive_command pushes to the source {}, and not to {}",
+                              named.front(), server.source),
+                  hint);
   if (server.archiving_fails)
     return Attention(name, "the last attempt to archive failed",
                      "the server's log says why; see also pg_stat_archiver");

@@ -123,6 +123,10 @@ INSTANTIATE_TEST_SUITE_P(
              }},
         Case{"archive_command", kFailed, Set("archive_mode", "off")},
         Case{"archive_command", kFailed, Set("archive_command", "cp %p /mnt/%f")},
+        Case{"archive_command", kFailed,
+             Set("archive_command", "holdfast wal push --source shpo %p")},
+        Case{"archive_command", kFailed,
+             Set("archive_command", "holdfast wal push --source='shop2' %p")},
         Case{"archive_command", kAttention, [](ServerView& s) { s.archiving_fails = true; }}));
 
 TEST(CheckItems, OfASoundServerAreAllOk) {
@@ -146,6 +150,26 @@ TEST(Synchronous, NamesAreReadInAllTheirForms) {
     EXPECT_TRUE(NamesStandby(names, "holdfast")) << names;
   for (const char* names : {"", "a", "holdfast2", "FIRST 1 (a, b)", "unknown"})
     EXPECT_FALSE(NamesStandby(names, "holdfast")) << names;
+}
+
+TEST(Archiving, MustPushToTheSourceInWhateverWayItIsNamed) {
+  ServerView server = Sound();
+  for (const std::string command :
+       {"holdfast wal push %p", "holdfast wal push --source shop %p",
+        "holdfast wal push --source=shop \"%p\"", "holdfast wal push \"%p\" --source \"shop\"",
+        "holdfast wal push --source other %p && holdfast wal push --source 'shop' %p",
+        "holdfast wal push --source \"$SOURCE\" %p", "/etc/holdfast/archive.sh %p"}) {
+    server.settings["archive_command"] = command;
+    EXPECT_EQ(JudgeArchiving(server).state, CheckState::kOk) << command;
+  }
+  for (const std::string command :
+       {"holdfast wal push --source shop2 %p", "holdfast wal push --source=sho \"%p\"",
+        "holdfast wal push \"%p\" --source \"other\"; true"}) {
+    server.settings["archive_command"] = command;
+    const CheckItem item = JudgeArchiving(server);
+    EXPECT_EQ(item.state, CheckState::kFailed) << command;
+    EXPECT_THAT(item.hint, HasSubstr("--source shop "));
+  }
 }
 
 TEST(CheckRoom, WarnsBeforeItIsTooLate) {

@@ -79,6 +79,54 @@ def test_a_push_finds_its_source_by_the_cluster_once_it_is_known(program, server
     in_data(program, server, "wal", "fetch", SEGMENT, "pg_wal/RECOVERYXLOG")
 
 
+def objects(workplace):
+    return {path for path in (workplace.path / "repository/wal").rglob("*") if path.is_file()}
+
+
+def test_a_push_under_a_name_that_nobody_watches_is_refused(workplace, program, server):
+    server.switch_wal()
+    push = ("wal", "push", f"pg_wal/{SEGMENT}", "--source")
+    refused = in_data(program, server, *push, "shpo", code=2)
+    assert '"shpo"' in refused.err and 'did you mean "shop"' in refused.err
+    assert not objects(workplace)
+    without_sources = program.config.read_text().split("[source.shop]")[0]
+    configured = program.config.read_text()
+    program.configure(without_sources)
+    in_data(program, server, *push, "anyone")
+    assert any("anyone" in path.parts for path in objects(workplace))
+    program.configure(configured.replace("source.shop", "source.anyone"))
+    in_data(program, server, *push, "anyone")
+
+
+def test_a_second_name_of_a_cluster_begins_with_a_backup(workplace, program, server):
+    alone, shop = program.config.read_text().split("[source.shop]")
+    back_up(program, "shop")
+    before = objects(workplace)
+    push = ("wal", "push", f"pg_wal/{segment_of(server)}", "--source", "till")
+    for sources in ("", f"[source.till]{shop}"):
+        program.configure(alone + sources)
+        refused = in_data(program, server, *push, code=4)
+        assert "the source shop" in refused.err and "holdfast backup till" in refused.err
+        assert objects(workplace) == before
+    back_up(program, "till")
+    in_data(program, server, *push)
+
+
+def back_up(program, source):
+    """While a receiver runs: without one a backup waits for WAL before it reads it itself."""
+    receiver = program.start("wal", "stream", source)
+    program.run("backup", source, code=None)
+    receiver.stop(signal.SIGTERM)
+
+
+def segment_of(server):
+    """One that is finished and still there."""
+    name = server.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    server.execute("CREATE TABLE IF NOT EXISTS t (i int)")
+    server.switch_wal()
+    return name
+
+
 def test_a_fetch_says_absent_only_when_it_is_certain(workplace, program, server):
     pushed(program, server)
     fetch = ("wal", "fetch", "--source", "shop")
