@@ -186,6 +186,13 @@ def test_another_servers_data_directory_is_refused(postgres, program_for, server
     program.run("backup", "shop", code=4)
 
 
+def test_a_data_directory_that_is_not_there_is_told_with_what_it_must_be(workplace, program_for, server):
+    program = program_for(server.conninfo(), f'data_directory = "{workplace.path}/nowhere"\n')
+    assert bad(check(program, code=3)) == {"data_directory": "failed"}
+    refused = program.run("backup", "shop", code=3)
+    assert "nowhere" in refused.err and "\nhint: data_directory is the server's own" in refused.err
+
+
 def test_words_that_do_not_fit_together_are_refused(program_for, server):
     program = program_for(server.conninfo())
     assert "--grants needs a source" in program.run("check", "--grants", code=2).err

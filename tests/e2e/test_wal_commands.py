@@ -167,6 +167,17 @@ def test_a_push_that_fails_stays_below_what_ends_the_archiver(workplace, program
         assert 1 <= result.code <= 125, result
 
 
+def test_a_push_of_a_file_that_is_not_there_or_cut_says_so(program, server):
+    pushed(program, server)
+    push = ("wal", "push", "--source", "shop")
+    absent = in_data(program, server, *push, "pg_wal/0000000100000000000000AA", code=3)
+    assert "\nhint: " in absent.err and "%p" in absent.err
+    cut = server.data / "pg_wal/000000010000000000000009"
+    cut.write_bytes((server.data / "pg_wal" / SEGMENT).read_bytes()[:100000])
+    refused = in_data(program, server, *push, f"pg_wal/{cut.name}", code=6)
+    assert "nothing was stored" in refused.err and "verify" not in refused.err
+
+
 def test_a_receiver_stores_what_is_written_and_ends_when_told(program, server):
     receiver = program.start("wal", "stream", "shop")
     server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
