@@ -1,9 +1,14 @@
 // How the server's own archiver does: what it says itself, and what has come of it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "cli/protection.h"
 #include "cli/server_position.h"
 #include "cli/session.h"
+#include "config/config.h"
+#include "pg/lsn.h"
 #include "wal/archive.h"
 
 namespace holdfast::cli {
