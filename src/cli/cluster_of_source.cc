@@ -40,11 +40,11 @@ bool HasBackupOf(const repo::Repository& repository, const std::string& source,
   return false;
 }
 
-void RequireOwnCluster(const repo::Repository& repository, const std::string& source,
+bool RequireOwnCluster(const repo::Repository& repository, const std::string& source,
                        pg::SystemIdentifier system) {
-  if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system)) return;
+  if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system)) return true;
   const std::optional<pg::SystemIdentifier> known = ClusterOf(repository, source);
-  if (!known) return;
+  if (!known) return false;
   throw base::Error(
       base::ErrorKind::kConflict,
       fmt::format("this is the cluster {}, but the source {} is the cluster {}", system.value(),
