@@ -32,23 +32,52 @@ namespace holdfast::backup {
 
 namespace {
 
+// What the repository knows of the source.
+struct KnownBackups {
+  std::vector<catalog::ClusterBackup> backups;  // oldest first
+  std::map<repo::BackupId, std::string> unreadable;
+};
+
+KnownBackups ReadKnownBackups(const repo::Repository& repository, const std::string& source) {
+  KnownBackups known;
+  known.backups = catalog::ClusterBackups(repository, source,
+                                          [&](const repo::BackupId& id, const base::Error& error) {
+                                            known.unreadable[id] = error.message();
+                                          });
+  return known;
+}
+
+// A connection that leads elsewhere since yesterday must not mix two clusters up. The newest
+// backup says which one the source is.
+void RequireSameCluster(const KnownBackups& known, const BackupOptions& options,
+                        pg::SystemIdentifier system) {
+  if (options.new_cluster || known.backups.empty()) return;
+  const catalog::ClusterBackup& newest = known.backups.back();
+  if (newest.facts.system == system) return;
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("the server is the cluster {}, but {} is the cluster {}, by its newest backup {}",
+                  system.value(), options.source, newest.facts.system.value(),
+                  newest.snapshot.id.ToString()),
+      {"each cluster needs a source of its own: look where the source's connection leads to",
+       fmt::format(
+           "after pg_upgrade, or if the source is to be this cluster from now on: `holdfast "
+           "backup {} --new-cluster`",
+           options.source)});
+}
+
 // The newest backup of the same cluster: what the new one shares with. Pages are compared by
 // content, so any would do.
-std::optional<catalog::ClusterBackup> ChooseParent(const repo::Repository& repository,
-                                                   const BackupOptions& options,
+std::optional<catalog::ClusterBackup> ChooseParent(KnownBackups known, const BackupOptions& options,
                                                    pg::SystemIdentifier system,
                                                    std::vector<std::string>& warnings) {
   if (options.full) return std::nullopt;
-  std::map<repo::BackupId, std::string> unreadable;
-  auto backups = catalog::ClusterBackups(repository, options.source,
-                                         [&](const repo::BackupId& id, const base::Error& error) {
-                                           unreadable[id] = error.message();
-                                         });
+  auto& backups = known.backups;
   const auto same = std::ranges::find_if(backups.rbegin(), backups.rend(), [&](const auto& backup) {
     return backup.facts.system == system;
   });
   const bool found = same != backups.rend();
-  for (const auto& [id, why] : unreadable) {
+  for (const auto& [id, why] : known.unreadable) {
     // An older one would not have been chosen.
     if (found && id < same->snapshot.id) continue;
     warnings.push_back(
@@ -128,12 +157,12 @@ class Run {
         started_(clock.Now()) {}
 
   BackupResult Execute() {
-    report_.Note("starting the backup on the server: it writes a checkpoint first");
     pg::WalHold hold = pg::WalHold::Open(options_.connect);
     pg::BackupSession session =
         pg::BackupSession::Start({.connect = options_.connect,
                                   .label = fmt::format("holdfast {}", options_.source),
-                                  .slot = hold.slot()});
+                                  .slot = hold.slot(),
+                                  .approve = [this](const auto& facts) { Approve(facts); }});
     const std::unique_ptr<wal::CaptureServer> server =
         OpenCaptureServer(options_, session, std::move(hold));
     WarnAboutSettings(session.facts(), warnings_);
@@ -142,8 +171,8 @@ class Run {
       report_.Note(
           "no slot keeps the backup's WAL on the server: it is stored as soon as it is written");
     }
-    const auto parent =
-        ChooseParent(repository_, options_, session.facts().system_identifier, warnings_);
+    const auto parent = ChooseParent(std::exchange(known_, {}), options_,
+                                     session.facts().system_identifier, warnings_);
     const repo::WriterOptions writer_options = WriterOptionsFor(session, parent);
     repo::Writer writer(repository_, writer_options);
 
@@ -165,6 +194,12 @@ class Run {
   }
 
  private:
+  void Approve(const pg::ClusterFacts& facts) {
+    known_ = ReadKnownBackups(repository_, options_.source);
+    RequireSameCluster(known_, options_, facts.system_identifier);
+    report_.Note("starting the backup on the server: it writes a checkpoint first");
+  }
+
   repo::WriterOptions WriterOptionsFor(const pg::BackupSession& session,
                                        const std::optional<catalog::ClusterBackup>& parent) const {
     repo::WriterOptions writer;
@@ -385,6 +420,7 @@ class Run {
   base::Reporter& report_;
   const std::stop_token stop_;
   const base::Time started_;
+  KnownBackups known_;
   CopyCounters counters_;
   ParentLosses losses_;
   std::optional<PageJudge> judge_;

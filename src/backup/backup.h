@@ -30,6 +30,8 @@ struct BackupOptions {
   bool require_incremental = false;          // Error(kConflict) where everything must be read
   bool audit = false;  // read everything, and tell what the WAL would have missed
   bool pin = false;    // keep it until it is unpinned
+  // Otherwise Error(kConflict) when the server is not the cluster of the source's newest backup.
+  bool new_cluster = false;
   std::map<std::string, std::string> labels;
   int jobs = 2;  // readers; each holds one pack in memory
   std::uint64_t pack_size = 32 * base::kMiB;

@@ -77,6 +77,7 @@ class Scanner {
   explicit Scanner(std::string_view text) : rest_(text) {}
 
   bool AtEnd() const { return rest_.empty(); }
+  std::string_view Rest() const { return rest_; }
 
   bool Literal(char expected) {
     if (rest_.empty() || rest_.front() != expected) return false;
@@ -114,7 +115,8 @@ class Scanner {
 
 struct ParsedTime {
   LocalTime local;
-  std::optional<seconds> offset;  // empty: a local time of the given zone
+  std::optional<seconds> offset;       // empty: a local time of the given zone
+  std::string_view abbreviation = {};  // what that is called then, where it is said
 };
 
 std::optional<LocalTime> ScanDate(Scanner& in) {
@@ -187,6 +189,11 @@ std::optional<ParsedTime> ScanTime(std::string_view text) {
   if (!time) return std::nullopt;
   parsed.local += *time;
   if (in.AtEnd()) return parsed;
+  if (in.Literal(' ')) {
+    if (in.AtEnd()) return std::nullopt;
+    parsed.abbreviation = in.Rest();
+    return parsed;
+  }
   parsed.offset = ScanOffset(in);
   if (!parsed.offset || !in.AtEnd()) return std::nullopt;
   return parsed;
@@ -211,6 +218,19 @@ Time LocalToTime(LocalTime local, std::string_view zone, std::string_view text) 
                  fmt::format("or {}", FormatRfc3339(ToTime(local, info.second.offset), zone))});
   }
   return ToTime(local, info.first.offset);
+}
+
+// Of the two times that a daylight saving change repeats, the abbreviation says which.
+std::optional<Time> AbbreviatedToTime(LocalTime local, std::string_view abbreviation,
+                                      std::string_view zone) {
+  if (abbreviation == kUtc) return ToTime(local, seconds(0));
+  if (zone == kUtc) return std::nullopt;
+  const date::local_info info = FindZone(zone)->get_info(local);
+  if (info.result == date::local_info::nonexistent) return std::nullopt;
+  if (info.first.abbrev == abbreviation) return ToTime(local, info.first.offset);
+  if (info.result == date::local_info::ambiguous && info.second.abbrev == abbreviation)
+    return ToTime(local, info.second.offset);
+  return std::nullopt;
 }
 
 struct DurationUnit {
@@ -280,10 +300,16 @@ std::string FormatRfc3339(Time time, std::string_view zone) {
 }
 
 std::string FormatForPeople(Time time, std::string_view zone) {
+  return FormatExactly(date::floor<seconds>(time), zone);
+}
+
+std::string FormatExactly(Time time, std::string_view zone) {
   const ZoneInfo info = InfoAt(time, zone);
   const CivilTime at = CivilAt(time, info.offset);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} {}", at.year, at.month, at.day, at.hour,
-                     at.minute, at.second, info.abbreviation);
+  std::string fraction = at.microsecond == 0 ? "" : fmt::format(".{:06}", at.microsecond);
+  fraction.resize(fraction.find_last_not_of('0') + 1);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}{} {}", at.year, at.month, at.day, at.hour,
+                     at.minute, at.second, fraction, info.abbreviation);
 }
 
 std::string FormatCompactUtc(Time time) {
@@ -294,7 +320,11 @@ std::string FormatCompactUtc(Time time) {
 
 Time ParseTime(std::string_view text, std::string_view zone) {
   const std::optional<ParsedTime> parsed = ScanTime(text);
-  if (!parsed) {
+  if (parsed && !parsed->abbreviation.empty()) {
+    if (const auto time = AbbreviatedToTime(parsed->local, parsed->abbreviation, zone))
+      return *time;
+  }
+  if (!parsed || !parsed->abbreviation.empty()) {
     throw Error(ErrorKind::kUsage, fmt::format("\"{}\" is not a time", text),
                 {"write it like 2026-11-21 16:00:03 or 2026-11-21T16:00:03+09:00"});
   }

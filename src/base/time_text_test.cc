@@ -158,6 +158,27 @@ TEST(ParseTime, RefusesATimeThatTheClocksRepeatAndOffersBoth) {
   EXPECT_EQ(ParseTime("2026-10-25 03:00", "Europe/Berlin"), Time(seconds(1'792'893'600)));
 }
 
+TEST(ParseTime, TakesWhatTheZoneIsCalled) {
+  EXPECT_EQ(ParseTime("2026-11-21 16:00:03 JST", "Asia/Tokyo"), kNoon);
+  EXPECT_EQ(ParseTime("2026-11-21 07:00:03 UTC", "Asia/Tokyo"), kNoon);
+  EXPECT_EQ(ParseTime("2026-11-21 07:00:03 UTC", "UTC"), kNoon);
+  EXPECT_EQ(ParseTime("2026-11-21 04:00:03 -03", "America/Sao_Paulo"), kNoon);
+  EXPECT_EQ(ParseTime("2026-10-25 02:30:00 CEST", "Europe/Berlin"), Time(seconds(1'792'888'200)));
+  EXPECT_EQ(ParseTime("2026-10-25 02:30:00 CET", "Europe/Berlin"), Time(seconds(1'792'891'800)));
+  for (const char* text : {"2026-07-01 12:00:00 CET", "2026-11-21 16:00:03 JST",
+                           "2026-03-29 02:30:00 CET", "2026-11-21 16:00:03 "}) {
+    EXPECT_EQ(ThrownBy([&] { ParseTime(text, "Europe/Berlin"); }).kind(), ErrorKind::kUsage)
+        << text;
+  }
+}
+
+TEST(FormatExactly, HasTheDigitsThatAreThere) {
+  EXPECT_EQ(FormatExactly(kNoon, "Asia/Tokyo"), "2026-11-21 16:00:03 JST");
+  EXPECT_EQ(FormatExactly(kNoon + Duration(250'000), "UTC"), "2026-11-21 07:00:03.25 UTC");
+  EXPECT_EQ(FormatExactly(kNoon + Duration(1), "UTC"), "2026-11-21 07:00:03.000001 UTC");
+  EXPECT_EQ(FormatForPeople(kNoon + Duration(999'999), "UTC"), "2026-11-21 07:00:03 UTC");
+}
+
 RC_GTEST_PROP(ParseTime, ReadsBackWhatIsFormatted, ()) {
   const auto microseconds =
       *rc::gen::inRange<std::int64_t>(-2'000'000'000'000'000, 200'000'000'000'000'000);
@@ -165,6 +186,7 @@ RC_GTEST_PROP(ParseTime, ReadsBackWhatIsFormatted, ()) {
                                        "Australia/Lord_Howe", "Asia/Kathmandu");
   const Time time = Time(Duration(microseconds));
   RC_ASSERT(ParseTime(FormatRfc3339(time, zone), "UTC") == time);
+  RC_ASSERT(ParseTime(FormatExactly(time, zone), zone) == time);
 }
 
 TEST(FormatDuration, UsesTwoUnitsAtMost) {

@@ -28,6 +28,7 @@ struct Options {
   bool require_incremental = false;
   bool audit = false;
   bool pin = false;
+  bool new_cluster = false;
   std::vector<std::string> labels;
   unsigned jobs = 0;
 };
@@ -121,6 +122,7 @@ int BackUp(Session& session, const Options& options) {
        .require_incremental = options.require_incremental,
        .audit = options.audit,
        .pin = options.pin,
+       .new_cluster = options.new_cluster,
        .labels = Labels(options.labels),
        .jobs = static_cast<int>(options.jobs == 0 ? source.jobs : options.jobs),
        .pack_size = settings.pack_size,
@@ -163,6 +165,9 @@ Command BackupCommand() {
                          "Read everything, and tell which changed pages the WAL does not name")
                 ->excludes(full);
             app.add_flag("--pin", options->pin, "Keep it until it is unpinned");
+            app.add_flag("--new-cluster", options->new_cluster,
+                         "The source is another cluster from now on, after pg_upgrade for "
+                         "example; otherwise refused (exit code 4)");
             app.add_option("--label", options->labels, "KEY=VALUE to remember it by; repeatable")
                 ->type_name("KEY=VALUE")
                 ->allow_extra_args(false);

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <utility>
 
 #include "base/size_text.h"
+#include "pg/connection.h"
 #include "pg/version.h"
 
 namespace holdfast::cli {
@@ -115,9 +118,111 @@ CheckItem JudgeFree(std::string name, const std::optional<std::uint64_t>& most, 
   return Attention(std::move(name), fmt::format("{}, {} wanted", detail, needed), raise);
 }
 
+// What `--source NAME`, `--source=NAME` and `--source "NAME"` name in a command of the shell;
+// without what only the shell knows.
+std::vector<std::string> SourcesNamedIn(std::string_view command) {
+  constexpr std::string_view kOption = "--source";
+  std::vector<std::string> names;
+  for (std::size_t at = command.find(kOption); at != std::string_view::npos;
+       at = command.find(kOption)) {
+    command.remove_prefix(at + kOption.size());
+    if (command.find_first_of("= \t\n") != 0) continue;
+    command.remove_prefix(std::min(command.find_first_not_of("= \t\n"), command.size()));
+    const bool quoted = command.starts_with('"') || command.starts_with('\'');
+    const std::string_view ends = quoted ? command.substr(0, 1) : std::string_view(" \t\n;&|()<>");
+    if (quoted) command.remove_prefix(1);
+    const std::string_view name = command.substr(0, command.find_first_of(ends));
+    if (!name.empty() && name.find_first_of("$`\\") == std::string_view::npos)
+      names.emplace_back(name);
+  }
+  return names;
+}
+
 bool SameName(std::string_view a, std::string_view b) {
   return std::ranges::equal(
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// A quoted name may hold anything, a doubled quote for one.
+std::vector<std::string> ListedStandbys(std::string_view names) {
+  std::vector<std::string> listed;
+  std::string name;
+  bool quoted = false;
+  const auto end_name = [&] {
+    if (!name.empty()) listed.push_back(std::exchange(name, {}));
+  };
+  for (const char c : names) {
+    if (c == '"') {
+      if (!quoted && !name.empty()) name += c;  // the second of two, and not the end
+      quoted = !quoted;
+    } else if (quoted) {
+      name += c;
+    } else if (c == '(') {
+      name.clear();  // what came before says how many
+      listed.clear();
+    } else if (c == ',' || c == ')') {
+      end_name();
+    } else if (std::isspace(static_cast<unsigned char>(c)) == 0) {
+      name += c;
+    }
+  }
+  end_name();
+  return listed;
+}
+
+bool Waits(std::string_view synchronous_commit) {
+  constexpr std::string_view kNotAtAll[] = {"local", "off", "false", "no", "0"};
+  return std::ranges::find(kNotAtAll, synchronous_commit) == std::end(kNotAtAll);
+}
+
+// The names do not name this source's receiver.
+CheckItem JudgeOtherNames(const ServerView& server, std::string_view names) {
+  const std::string usual = pg::ConnectOptions().application_name;
+  const bool connected = std::ranges::any_of(
+      server.standbys, [&](const std::string& standby) { return SameName(standby, usual); });
+  if (!NamesStandby(names, usual) || connected)
+    return Ok("synchronous", "no commit waits for holdfast");
+  return Failed("synchronous",
+                fmt::format("synchronous_standby_names names {}, but the source's connection calls "
+                            "itself {}: commits would wait for ever",
+                            usual, server.application_name),
+                fmt::format("take application_name out of the source's connection, or write {} in "
+                            "synchronous_standby_names",
+                            server.application_name));
+}
+
+// Of commits that are to wait for a receiver.
+CheckItem JudgeWaiting(const ServerView& server) {
+  const std::string name = "synchronous";
+  const std::string value = Setting(server, "synchronous_commit");
+  std::string without;
+  bool some_wait = Waits(value);
+  for (const CommitSetting& setting : server.commit_settings) {
+    some_wait = some_wait || Waits(setting.value);
+    if (Waits(setting.value)) continue;
+    without += fmt::format("{}{} ({})", without.empty() ? "" : ", ", setting.who, setting.value);
+  }
+  const std::string hint =
+      "set synchronous_commit = on, also where ALTER ROLE or ALTER DATABASE set it, or take the "
+      "name out of synchronous_standby_names";
+  if (!some_wait)
+    return Failed(name,
+                  fmt::format("synchronous_commit = {}: no commit waits for the receiver, though "
+                              "synchronous_standby_names names it",
+                              value),
+                  hint);
+  if (!Waits(value))
+    return Attention(name,
+                     fmt::format("synchronous_commit = {}: commits wait for the receiver only "
+                                 "where a role or a database says so",
+                                 value),
+                     hint);
+  if (!without.empty())
+    return Attention(
+        name,
+        fmt::format("commits do not wait for the receiver by synchronous_commit of {}", without),
+        hint);
+  return Ok(name, "commits wait until the receiver has their WAL; while it is down they wait");
 }
 
 }  // namespace
@@ -193,8 +298,7 @@ std::vector<CheckItem> JudgeSlots(const ServerView& server, std::string_view slo
 CheckItem JudgeSynchronous(const ServerView& server, WalWay way) {
   const std::string name = "synchronous";
   const std::string names = Setting(server, "synchronous_standby_names");
-  if (!NamesStandby(names, server.application_name))
-    return Ok(name, "no commit waits for holdfast");
+  if (!NamesStandby(names, server.application_name)) return JudgeOtherNames(server, names);
   if (way != WalWay::kReplication)
     return Failed(name,
                   fmt::format("synchronous_standby_names names {}, but no receiver acknowledges: "
@@ -205,12 +309,14 @@ CheckItem JudgeSynchronous(const ServerView& server, WalWay way) {
                         "ADDRESS scram-sha-256; or take the name out of synchronous_standby_names"
                       : "stream WAL (wal = \"stream\"), or take the name out of "
                         "synchronous_standby_names");
-  if (Setting(server, "synchronous_commit") == "remote_apply" || server.remote_apply_somewhere)
+  const auto applies = [](const CommitSetting& setting) { return setting.value == "remote_apply"; };
+  if (Setting(server, "synchronous_commit") == "remote_apply" ||
+      std::ranges::any_of(server.commit_settings, applies))
     return Failed(name,
                   "synchronous_commit = remote_apply would wait for ever: a receiver applies "
                   "nothing",
                   "set synchronous_commit = on, also where ALTER ROLE or ALTER DATABASE set it");
-  return Ok(name, "commits wait until the receiver has their WAL; while it is down they wait");
+  return JudgeWaiting(server);
 }
 
 CheckItem JudgeArchiving(const ServerView& server) {
@@ -222,8 +328,15 @@ CheckItem JudgeArchiving(const ServerView& server) {
   const std::string mode = Setting(server, "archive_mode");
   if (mode != "on" && mode != "always")
     return Failed(name, fmt::format("archive_mode is {}", mode), hint);
-  if (Setting(server, "archive_command").find("holdfast") == std::string::npos)
+  const std::string command = Setting(server, "archive_command");
+  if (command.find("holdfast") == std::string::npos)
     return Failed(name, "archive_command does not call holdfast", hint);
+  const std::vector<std::string> named = SourcesNamedIn(command);
+  if (!named.empty() && std::ranges::find(named, server.source) == named.end())
+    return Failed(name,
+                  fmt::format("archive_command pushes to the source {}, and not to {}",
+                              named.front(), server.source),
+                  hint);
   if (server.archiving_fails)
     return Attention(name, "the last attempt to archive failed",
                      "the server's log says why; see also pg_stat_archiver");
@@ -231,19 +344,10 @@ CheckItem JudgeArchiving(const ServerView& server) {
 }
 
 bool NamesStandby(std::string_view names, std::string_view application_name) {
-  // FIRST 1 (a, "b c") | ANY 1 (a, b) | 1 (a, b) | a, b
-  std::size_t begin = names.find('(');
-  std::string_view list = begin == std::string_view::npos ? names : names.substr(begin + 1);
-  list = list.substr(0, list.find(')'));
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    std::string_view name = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    while (!name.empty() && (name.front() == ' ' || name.front() == '"')) name.remove_prefix(1);
-    while (!name.empty() && (name.back() == ' ' || name.back() == '"')) name.remove_suffix(1);
-    if (name == "*" || (!name.empty() && SameName(name, application_name))) return true;
-  }
-  return false;
+  const std::vector<std::string> listed = ListedStandbys(names);
+  return std::ranges::any_of(listed, [&](const std::string& name) {
+    return name == "*" || SameName(name, application_name);
+  });
 }
 
 CheckItem JudgeRoom(const Room& room) {

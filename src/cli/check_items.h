@@ -34,6 +34,12 @@ ExitCode ExitCodeOf(const std::vector<CheckItem>& items);
 // How a receiver would get WAL from this server.
 enum class WalWay { kNone, kReplication, kSql };
 
+// synchronous_commit as ALTER ROLE or ALTER DATABASE set it.
+struct CommitSetting {
+  std::string who;  // "role app", "database shop", in words
+  std::string value;
+};
+
 // Everything asked of a server in one go.
 struct ServerView {
   std::string source;  // for hints
@@ -42,7 +48,8 @@ struct ServerView {
   std::string application_name{};
   // By name; what the role may not see is not there.
   std::map<std::string, std::string> settings{};
-  bool remote_apply_somewhere = false;  // set for a role or a database
+  std::vector<CommitSetting> commit_settings{};
+  std::vector<std::string> standbys{};  // application_name of those connected
 
   std::string role{};
   bool replicates = false;  // the attribute, or a superuser
@@ -66,7 +73,8 @@ CheckItem JudgeSynchronous(const ServerView& server, WalWay way);
 // For sources whose WAL is pushed.
 CheckItem JudgeArchiving(const ServerView& server);
 
-// Whether synchronous_standby_names names a standby: compared without case; "*" names all.
+// Whether synchronous_standby_names names a standby: compared without case; "*" names all. The
+// forms are a, b | 1 (a, "b c") | FIRST 1 (a, b) | ANY 1 (a, b).
 bool NamesStandby(std::string_view names, std::string_view application_name);
 
 // Room for more.

@@ -119,10 +119,29 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"synchronous", kFailed,
              [](ServerView& s) {
                s.settings["synchronous_standby_names"] = "*";
-               s.remote_apply_somewhere = true;
+               s.commit_settings = {{.who = "role app", .value = "remote_apply"}};
+             }},
+        Case{"synchronous", kFailed,
+             [](ServerView& s) {
+               s.settings["synchronous_standby_names"] = "ANY 1 (holdfast)";
+               s.settings["synchronous_commit"] = "local";
+             }},
+        Case{"synchronous", kAttention,
+             [](ServerView& s) {
+               s.settings["synchronous_standby_names"] = "*";
+               s.commit_settings = {{.who = "database shop", .value = "off"}};
+             }},
+        Case{"synchronous", kFailed,
+             [](ServerView& s) {
+               s.settings["synchronous_standby_names"] = "FIRST 1 (\"holdfast\")";
+               s.application_name = "foo";
              }},
         Case{"archive_command", kFailed, Set("archive_mode", "off")},
         Case{"archive_command", kFailed, Set("archive_command", "cp %p /mnt/%f")},
+        Case{"archive_command", kFailed,
+             Set("archive_command", "holdfast wal push --source shpo %p")},
+        Case{"archive_command", kFailed,
+             Set("archive_command", "holdfast wal push --source='shop2' %p")},
         Case{"archive_command", kAttention, [](ServerView& s) { s.archiving_fails = true; }}));
 
 TEST(CheckItems, OfASoundServerAreAllOk) {
@@ -142,10 +161,73 @@ TEST(Synchronous, StandbyMustBeAReceiverByTheReplicationProtocol) {
 
 TEST(Synchronous, NamesAreReadInAllTheirForms) {
   for (const char* names : {"holdfast", "HoldFast", "*", "a, holdfast", "FIRST 1 (a, holdfast)",
-                            "ANY 2 (a,\"holdfast\")", "2 (holdfast, b)"})
+                            "ANY 2 (a,\"holdfast\")", "2 (holdfast, b)", "FIRST 2 (a, *)",
+                            "any 1 ( \"a, (b\" , holdfast )", "\"*\""})
     EXPECT_TRUE(NamesStandby(names, "holdfast")) << names;
-  for (const char* names : {"", "a", "holdfast2", "FIRST 1 (a, b)", "unknown"})
+  for (const char* names : {"", "a", "holdfast2", "FIRST 1 (a, b)", "unknown",
+                            "1 (\"a, holdfast\", \"hold\"\"fast\", \"(holdfast\")"})
     EXPECT_FALSE(NamesStandby(names, "holdfast")) << names;
+}
+
+TEST(Synchronous, CommitsThatDoNotWaitAreTold) {
+  ServerView server = Sound();
+  server.settings["synchronous_standby_names"] = "FIRST 1 (holdfast)";
+  for (const char* value : {"on", "remote_write"}) {
+    server.settings["synchronous_commit"] = value;
+    EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kOk) << value;
+  }
+  for (const char* value : {"off", "local", "no", "false", "0"}) {
+    server.settings["synchronous_commit"] = "on";
+    server.commit_settings = {{.who = "role app in database shop", .value = value},
+                              {.who = "role till", .value = "on"}};
+    const CheckItem item = JudgeSynchronous(server, WalWay::kReplication);
+    EXPECT_EQ(item.state, CheckState::kAttention);
+    EXPECT_THAT(item.detail, HasSubstr(std::string("role app in database shop (") + value + ")"));
+    server.settings["synchronous_commit"] = value;
+    server.commit_settings.pop_back();
+    EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kFailed);
+    // Some opt in.
+    server.commit_settings = {{.who = "role till", .value = "on"}};
+    EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kAttention);
+  }
+  server.settings["synchronous_standby_names"] = "other";
+  EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kOk);
+}
+
+TEST(Synchronous, AReceiverOfAnotherNameThanTheListsIsTold) {
+  ServerView server = Sound();
+  server.application_name = "foo";
+  server.settings["synchronous_standby_names"] = "ANY 1 (standby2, HoldFast)";
+  const CheckItem item = JudgeSynchronous(server, WalWay::kReplication);
+  EXPECT_EQ(item.state, CheckState::kFailed);
+  EXPECT_THAT(item.detail, HasSubstr("calls itself foo"));
+  server.standbys = {"holdfast"};  // that of another source
+  EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kOk);
+  server.standbys.clear();
+  for (const char* names : {"foo", "*", "FIRST 1 (foo, holdfast)", "standby2", ""}) {
+    server.settings["synchronous_standby_names"] = names;
+    EXPECT_EQ(JudgeSynchronous(server, WalWay::kReplication).state, CheckState::kOk) << names;
+  }
+}
+
+TEST(Archiving, MustPushToTheSourceInWhateverWayItIsNamed) {
+  ServerView server = Sound();
+  for (const std::string command :
+       {"holdfast wal push %p", "holdfast wal push --source shop %p",
+        "holdfast wal push --source=shop \"%p\"", "holdfast wal push \"%p\" --source \"shop\"",
+        "holdfast wal push --source other %p && holdfast wal push --source 'shop' %p",
+        "holdfast wal push --source \"$SOURCE\" %p", "/etc/holdfast/archive.sh %p"}) {
+    server.settings["archive_command"] = command;
+    EXPECT_EQ(JudgeArchiving(server).state, CheckState::kOk) << command;
+  }
+  for (const std::string command :
+       {"holdfast wal push --source shop2 %p", "holdfast wal push --source=sho \"%p\"",
+        "holdfast wal push \"%p\" --source \"other\"; true"}) {
+    server.settings["archive_command"] = command;
+    const CheckItem item = JudgeArchiving(server);
+    EXPECT_EQ(item.state, CheckState::kFailed) << command;
+    EXPECT_THAT(item.hint, HasSubstr("--source shop "));
+  }
 }
 
 TEST(CheckRoom, WarnsBeforeItIsTooLate) {

@@ -29,7 +29,10 @@ void ReadSettings(pg::Connection& connection, ServerView& view) {
            "SELECT name, setting FROM pg_settings WHERE name IN ('wal_level', 'fsync', "
            "'full_page_writes', 'max_slot_wal_keep_size', 'synchronous_standby_names', "
            "'synchronous_commit', 'archive_mode', 'archive_command', 'max_replication_slots', "
-           "'max_wal_senders', 'idle_replication_slot_timeout')"))
+           "'max_wal_senders', 'idle_replication_slot_timeout') "
+           // What is said of the own role or database says nothing of the others.
+           "AND NOT (name = 'synchronous_commit' AND source IN ('database', 'user', 'database "
+           "user'))"))
     view.settings.emplace(row.at(0).value(), row.at(1).value_or(""));
 }
 
@@ -40,9 +43,7 @@ void ReadRole(pg::Connection& connection, ServerView& view) {
               "SELECT rolname, rolsuper OR rolreplication, "
               "pg_has_role(oid, 'pg_read_all_settings', 'USAGE'), "
               "pg_has_role(oid, 'pg_read_server_files', 'USAGE'), pg_is_in_recovery(), "
-              "current_setting('application_name'), "
-              "EXISTS (SELECT FROM pg_db_role_setting "
-              "WHERE 'synchronous_commit=remote_apply' = ANY (setconfig)) "
+              "current_setting('application_name') "
               "FROM pg_roles WHERE rolname = current_user")
           .at(0);
   view.role = row.at(0).value();
@@ -51,13 +52,27 @@ void ReadRole(pg::Connection& connection, ServerView& view) {
   view.reads_files = IsTrue(row.at(3));
   view.in_recovery = IsTrue(row.at(4));
   view.application_name = row.at(5).value_or("");
-  view.remote_apply_somewhere = IsTrue(row.at(6));
   for (const std::string_view function : pg::GrantedFunctions(view.version)) {
     const std::optional<std::string> name[] = {fmt::format("pg_catalog.{}", function)};
     const auto answer = connection.Query(
         "SELECT has_function_privilege(to_regprocedure($1)::oid, 'EXECUTE')", name);
     (IsTrue(answer.at(0).at(0)) ? view.granted : view.missing).emplace_back(function);
   }
+}
+
+void ReadSynchronous(pg::Connection& connection, ServerView& view) {
+  for (const pg::Row& row : connection.Query(
+           "SELECT concat_ws(' in ', CASE WHEN setrole <> 0 THEN 'role ' || "
+           "coalesce(rolname, setrole::text) WHEN setdatabase = 0 THEN 'all roles' END, "
+           "CASE WHEN setdatabase <> 0 THEN 'database ' || coalesce(datname, setdatabase::text) "
+           "END), lower(split_part(entry, '=', 2)) "
+           "FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole "
+           "LEFT JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS entry "
+           "WHERE lower(split_part(entry, '=', 1)) = 'synchronous_commit' ORDER BY 1"))
+    view.commit_settings.push_back({row.at(0).value_or(""), row.at(1).value_or("")});
+  for (const pg::Row& row : connection.Query("SELECT application_name FROM pg_stat_replication "
+                                             "WHERE application_name IS NOT NULL"))
+    view.standbys.push_back(row.at(0).value());
 }
 
 void ReadReplication(pg::Connection& connection, std::string_view slot_name, ServerView& view) {
@@ -124,6 +139,7 @@ class ClusterCheck {
       ReadSettings(connection, view);
       ReadRole(connection, view);
       ReadReplication(connection, source_.slot_name, view);
+      ReadSynchronous(connection, view);
       Add(JudgeServer(view));
       Add(JudgeRights(view));
       if (Pushes()) Add(JudgeArchiving(view));

@@ -40,17 +40,18 @@ bool HasBackupOf(const repo::Repository& repository, const std::string& source,
   return false;
 }
 
-void RequireOwnCluster(const repo::Repository& repository, const std::string& source,
+bool RequireOwnCluster(const repo::Repository& repository, const std::string& source,
                        pg::SystemIdentifier system) {
-  if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system)) return;
+  if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system)) return true;
   const std::optional<pg::SystemIdentifier> known = ClusterOf(repository, source);
-  if (!known) return;
+  if (!known) return false;
   throw base::Error(
       base::ErrorKind::kConflict,
       fmt::format("this is the cluster {}, but the source {} is the cluster {}", system.value(),
                   source, known->value()),
       {"each cluster needs a source of its own",
-       fmt::format("after pg_upgrade take a first backup of the new cluster: `holdfast backup {}`",
+       fmt::format("after pg_upgrade take a first backup of the new cluster: `holdfast backup {} "
+                   "--new-cluster`",
                    source)});
 }
 

@@ -14,8 +14,9 @@ bool HasWalOf(const repo::Repository& repository, const std::string& source,
 bool HasBackupOf(const repo::Repository& repository, const std::string& source,
                  pg::SystemIdentifier system);
 
-// Error(kConflict) when the source is known, and this is none of the clusters that it was.
-void RequireOwnCluster(const repo::Repository& repository, const std::string& source,
+// Error(kConflict) when the source is known, and this is none of the clusters that it was. False
+// when nothing of the source is there yet.
+bool RequireOwnCluster(const repo::Repository& repository, const std::string& source,
                        pg::SystemIdentifier system);
 
 // The cluster of the newest backup, else one that there is WAL of: a backup is how a

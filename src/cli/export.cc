@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/option_values.h"
 #include "cli/session.h"
+#include "cli/source_access.h"
 #include "cli/source_places.h"
 #include "cli/table.h"
 #include "cli/tablespace_words.h"
@@ -184,6 +185,7 @@ class Export {
     exporting.passphrase = PassphraseIn(session_, options_, format_);
     exporting.tablespaces =
         TablespacesIn(options_.tablespaces, session_.invocation().working_directory);
+    exporting.precious = PreciousPlaces(session_);
     exporting.jobs = static_cast<int>(options_.jobs);
     exporting.time_zone = session_.config().timezone;
     exporting.others = OthersThan(session_, backup_->source, place);

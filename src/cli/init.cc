@@ -217,10 +217,10 @@ int Init(Session& session, const InitOptions& options) {
     PrintForPeople(session, wanted, key, repository.id(), findings,
                    !options.url.empty() && !options.write_config ? toml : std::string());
     if (options.write_config)
-      session.out() << Printable(
-                           fmt::format("\nWritten into {}. Next: a [source.NAME] table there, "
-                                       "then `holdfast check`.",
-                                       file.string()))
+      session.out() << '\n'
+                    << Printable(fmt::format("Written into {}. Next: a [source.NAME] table there, "
+                                             "then `holdfast check`.",
+                                             file.string()))
                     << '\n';
     return ToInt(WarnOf(session, findings));
   }

@@ -13,6 +13,8 @@ namespace {
 
 // What is written waits for tail_interval, and is on its way for seconds.
 constexpr base::Duration kLateElsewhere = std::chrono::minutes(5);
+// A segment is archived within seconds, or the archiver is behind.
+constexpr base::Duration kLateArchiver = std::chrono::minutes(5);
 
 class Judge {
  public:
@@ -159,6 +161,9 @@ class Judge {
                       base::FormatDuration(*facts_.at_risk->time), base::FormatDuration(*lag)),
           "see holdfast wal status " + facts_.source);
     if (Streams()) JudgeReceiver();
+    if (!facts_.archiver) return;
+    if (auto reason = JudgeArchiver(*facts_.configured, *facts_.archiver))
+      reasons_.push_back(*std::move(reason));
   }
 
   void JudgeReceiver() {
@@ -213,6 +218,33 @@ std::string_view ProtectionName(Protection protection) {
 }
 
 std::vector<Reason> JudgeProtection(const SourceFacts& facts) { return Judge(facts).Run(); }
+
+std::optional<Reason> JudgeArchiver(const config::Source& source, const ArchiverFacts& archiver) {
+  const auto attention = [](std::string text, std::string hint) {
+    return Reason{Protection::kAttention, std::move(text), std::move(hint)};
+  };
+  const std::string check = fmt::format("holdfast check {} looks at archive_command", source.name);
+  if (archiver.off)
+    return attention("the server does not archive its WAL: archive_mode is off",
+                     fmt::format("set archive_mode and archive_command: holdfast check {} says how",
+                                 source.name));
+  if (!archiver.failed.empty())
+    return attention(
+        fmt::format("the server's archiver fails: its last attempt, of {}, did", archiver.failed),
+        "the server's log says why, and until it is mended WAL is on the server alone; " + check);
+  // A source that streams as well has its WAL from there.
+  if (archiver.waiting.empty() || source.wal != config::WalMode::kPush) return std::nullopt;
+  if (!archiver.waiting_for)
+    return attention(fmt::format("segment {} is not in the repository, and the server does not "
+                                 "have it any more",
+                                 archiver.waiting),
+                     fmt::format("{}; then take a backup: holdfast backup {}", check, source.name));
+  if (*archiver.waiting_for <= source.health.max_wal_lag.value_or(kLateArchiver))
+    return std::nullopt;
+  return attention(fmt::format("segment {} was finished {} ago and is not in the repository",
+                               archiver.waiting, base::FormatDuration(*archiver.waiting_for)),
+                   "does the server's archiver keep up, and where does it push to? " + check);
+}
 
 std::vector<Reason> JudgeCopies(const SourceFacts& facts) { return Judge(facts).RunForCopies(); }
 

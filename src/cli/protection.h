@@ -44,6 +44,15 @@ struct ReceiverFacts {
   std::optional<base::Time> last_received{};
 };
 
+// How the server's own archiver does, for sources whose WAL is pushed.
+struct ArchiverFacts {
+  bool off = false;
+  std::string failed{};   // the file of the last attempt, if that failed
+  std::string waiting{};  // the first segment that is finished and not in the repository
+  // Since when; empty when the server does not have the segment any more.
+  std::optional<base::Duration> waiting_for{};
+};
+
 // One of the repositories that are to hold a copy.
 struct CopyFacts {
   std::string repository;
@@ -87,10 +96,13 @@ struct SourceFacts {
   std::optional<ReceiverFacts> receiver{};  // of this host
   // Whether the server has a receiver connected, of whatever host; empty: unknown.
   std::optional<bool> receiver_connected{};
+  std::optional<ArchiverFacts> archiver{};
   std::vector<CopyFacts> copies{};
 };
 
 std::vector<Reason> JudgeProtection(const SourceFacts& facts);
+// Of the archiver alone; an idle server is not late.
+std::optional<Reason> JudgeArchiver(const config::Source& source, const ArchiverFacts& archiver);
 // Of the copies alone: also where the source's own repository cannot be read.
 std::vector<Reason> JudgeCopies(const SourceFacts& facts);
 Protection WorstOf(const std::vector<Reason>& reasons);

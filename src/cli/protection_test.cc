@@ -232,6 +232,34 @@ TEST_F(AProtectedSource, NeedsAttentionForItsReceiversProblem) {
   EXPECT_THAT(Text(), HasSubstr("the spool is full"));
 }
 
+TEST_F(AProtectedSource, NeedsAttentionWhenItsServersArchiverFailsOrIsOff) {
+  source.wal = config::WalMode::kPush;
+  facts.archiver = ArchiverFacts{};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.archiver->failed = "000000010000000000000007";
+  EXPECT_THAT(Text(), HasSubstr("its last attempt, of 000000010000000000000007"));
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  source.wal = config::WalMode::kBoth;
+  EXPECT_EQ(Judged(), Protection::kAttention);
+  facts.archiver = ArchiverFacts{.off = true};
+  EXPECT_THAT(Text(), HasSubstr("archive_mode is off"));
+}
+
+TEST_F(AProtectedSource, NeedsAttentionWhenFinishedSegmentsDoNotGetPushed) {
+  source.wal = config::WalMode::kPush;
+  facts.archiver = ArchiverFacts{.waiting = "000000010000000000000007", .waiting_for = minutes(5)};
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  facts.archiver->waiting_for = minutes(6);
+  EXPECT_THAT(Text(), HasSubstr("000000010000000000000007 was finished 6 min ago"));
+  source.health.max_wal_lag = hours(1);
+  EXPECT_EQ(Judged(), Protection::kProtected);
+  // Archived to somewhere else.
+  facts.archiver->waiting_for.reset();
+  EXPECT_THAT(Text(), HasSubstr("the server does not have it any more"));
+  source.wal = config::WalMode::kBoth;
+  EXPECT_EQ(Judged(), Protection::kProtected);
+}
+
 TEST_F(AProtectedSource, IsJudgedByItsBackupsAloneOnceNoLongerConfigured) {
   facts.configured = nullptr;
   facts.at_risk.reset();

@@ -1,6 +1,7 @@
 #include "restore/restore.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -21,7 +22,6 @@
 #include "cli/source_places.h"
 #include "cli/table.h"
 #include "cli/tablespace_words.h"
-#include "storage/open.h"
 #include "wal/flush.h"
 
 namespace holdfast::cli {
@@ -44,6 +44,7 @@ struct Options {
   bool dry_run = false;
   bool in_place = false;
   bool trust_history = false;
+  bool allow_damaged = false;
   bool replaces_source = false;
 };
 
@@ -152,6 +153,8 @@ void PrintPlan(Session& session, const restore::RestorePlan& plan) {
       << Printable(fmt::format("to          {}", plan.to.string())) << '\n'
       << fmt::format("write       {}, {}\n", base::Counted(plan.files, "file"),
                      base::FormatBytes(plan.bytes))
+      << fmt::format("cluster     {}, PostgreSQL {}\n", plan.facts.system.value(),
+                     plan.facts.server_version / 10000)
       << fmt::format("timeline    {}\n", plan.target_timeline.value());
   out << fmt::format("WAL up to   {}\n", pg::FormatLsn(plan.wal_end));
   if (plan.last_commit)
@@ -174,11 +177,46 @@ std::string WrittenText(const restore::RestorePlan& plan, const restore::Restore
                      base::FormatBytes(result.bytes_kept));
 }
 
+std::string LostText(const restore::LostContent& lost) {
+  if (lost.pages.empty()) return fmt::format("{} is lost, and left out", lost.path);
+  std::vector<std::string> blocks;
+  for (const restore::LostPages& pages : lost.pages) {
+    blocks.push_back(pages.count == 1
+                         ? fmt::format("{}", pages.first)
+                         : fmt::format("{} to {}", pages.first, pages.first + pages.count - 1));
+  }
+  return fmt::format("{} has lost what is zeros now, block {}", lost.path, fmt::join(blocks, ", "));
+}
+
+nlohmann::json LostJson(const std::vector<restore::LostContent>& all) {
+  nlohmann::json files = nlohmann::json::array();
+  for (const restore::LostContent& lost : all) {
+    nlohmann::json blocks = nlohmann::json::array();
+    for (const restore::LostPages& pages : lost.pages)
+      blocks.push_back({{"first", pages.first}, {"count", pages.count}});
+    files.push_back({{"path", lost.path}, {"blocks", std::move(blocks)}});
+  }
+  return files;
+}
+
+std::vector<std::string> WarningsOf(const restore::RestoreResult& result) {
+  std::vector<std::string> warnings = result.warnings;
+  for (const restore::LostContent& lost : result.lost) warnings.push_back(LostText(lost));
+  if (!result.lost.empty()) {
+    warnings.emplace_back(
+        "PostgreSQL takes a page of zeros for an empty one and does not complain: take the tables "
+        "that were hit from another backup, and REINDEX; if recovery ends with references to "
+        "invalid pages, start it once with -c ignore_invalid_pages=on");
+  }
+  return warnings;
+}
+
 int Execute(Session& session, const repo::Repository& repository, const Place& place,
             const restore::RestorePlan& plan, const restore::RestoreOptions& restoring) {
   const restore::RestoreResult result =
       restore::ExecuteRestore(repository, plan, restoring, session.reporter(), session.stop());
-  for (const std::string& warning : result.warnings) session.reporter().Warn(warning);
+  const std::vector<std::string> warnings = WarningsOf(result);
+  for (const std::string& warning : warnings) session.reporter().Warn(warning);
   if (session.json()) {
     nlohmann::json object = PlanJson(session, plan);
     object["repository"] = place.repository->name;
@@ -187,7 +225,8 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
     object["bytes_written"] = result.bytes_written;
     object["bytes_kept"] = result.bytes_kept;
     object["history_trusted"] = result.history_trusted;
-    for (const std::string& warning : result.warnings) object["warnings"].push_back(warning);
+    object["lost"] = LostJson(result.lost);
+    for (const std::string& warning : warnings) object["warnings"].push_back(warning);
     session.PrintJson(object);
   } else {
     session.out() << Printable(fmt::format(
@@ -196,7 +235,8 @@ int Execute(Session& session, const repo::Repository& repository, const Place& p
                          base::Counted(result.files, "file"), WrittenText(plan, result)))
                   << '\n';
   }
-  const bool warned = !result.warnings.empty() || !plan.warnings.empty();
+  if (!result.lost.empty()) return ToInt(ExitCode::kCorrupt);
+  const bool warned = !warnings.empty() || !plan.warnings.empty();
   return ToInt(warned ? ExitCode::kAttention : ExitCode::kDone);
 }
 
@@ -213,18 +253,6 @@ void WarnOfSpool(Session& session, const std::string& source, restore::RestorePl
     plan.warnings.push_back(fmt::format(
         "whether the spool on this host has newer WAL cannot be told: {}", error.what()));
   }
-}
-
-// What this host keeps itself, and a restore in place must not clear away.
-std::vector<base::Path> PreciousPlaces(Session& session) {
-  const config::Config& config = session.config();
-  std::vector<base::Path> places = {config.state_directory};
-  if (config.file) places.push_back(std::filesystem::absolute(*config.file));
-  for (const config::Repository& repository : config.repositories) {
-    if (repository.key_file) places.push_back(*repository.key_file);
-    if (const auto directory = storage::DirectoryOf(repository.url)) places.push_back(*directory);
-  }
-  return places;
 }
 
 restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& options,
@@ -244,6 +272,7 @@ restore::RestoreOptions RestoreOptionsOf(Session& session, const Options& option
   restoring.target = TargetOptionsOf(session, options);
   restoring.tablespaces = TablespacesIn(options.tablespaces, here);
   if (options.jobs > 0) restoring.jobs = static_cast<int>(options.jobs);
+  restoring.allow_damaged = options.allow_damaged;
   restoring.replaces_source = options.replaces_source;
   restoring.fetch_command = FetchCommand(session, options.source, place);
   restoring.time_zone = session.config().timezone;
@@ -381,12 +410,17 @@ Command RestoreCommand() {
         AddTablespaceOption(app, options->tablespaces);
         TakesNumber(app.add_option("--jobs", options->jobs, "Parallel writers"), 1, 64)
             ->default_str("4");
-        app.add_flag("--in-place", options->in_place,
-                     "DIR is the stopped cluster's own: fetch and write only what differs");
+        CLI::Option* in_place =
+            app.add_flag("--in-place", options->in_place,
+                         "DIR is the stopped cluster's own: fetch and write only what differs");
+        app.add_flag("--allow-damaged", options->allow_damaged,
+                     "Restore what is not lost, name what is, and exit with 6; lost pages become "
+                     "zeros")
+            ->excludes(in_place);
         app.add_flag("--trust-history", options->trust_history,
                      "With --in-place: read only the pages that WAL says were changed since the "
                      "backup; not where files were changed without a server")
-            ->needs("--in-place");
+            ->needs(in_place);
         app.add_flag("--replaces-source", options->replaces_source,
                      "Keep archiving and standby settings: it takes the source's place");
         app.add_flag("--dry-run", options->dry_run, "Check everything, write nothing");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "pg/control_file.h"
 #include "repo/ids.h"
 #include "repo/snapshot.h"
+#include "storage/open.h"
 #include "storage/storage.h"
 
 namespace holdfast::cli {
@@ -103,6 +105,17 @@ base::Path SpoolDirectory(Session& session, std::string_view source) {
 
 base::Path StreamStateFile(Session& session, std::string_view source) {
   return session.config().state_directory / "wal" / source / "receiver.json";
+}
+
+std::vector<base::Path> PreciousPlaces(Session& session) {
+  const config::Config& config = session.config();
+  std::vector<base::Path> places = {config.state_directory};
+  if (config.file) places.push_back(std::filesystem::absolute(*config.file));
+  for (const config::Repository& repository : config.repositories) {
+    if (repository.key_file) places.push_back(*repository.key_file);
+    if (const auto directory = storage::DirectoryOf(repository.url)) places.push_back(*directory);
+  }
+  return places;
 }
 
 }  // namespace holdfast::cli

@@ -43,4 +43,7 @@ pg::SystemIdentifier SystemBeside(const base::Path& file, const base::Path& work
 base::Path SpoolDirectory(Session& session, std::string_view source);
 base::Path StreamStateFile(Session& session, std::string_view source);
 
+// What this host keeps itself: a restore must neither get into it nor clear it away.
+std::vector<base::Path> PreciousPlaces(Session& session);
+
 }  // namespace holdfast::cli

@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "catalog/cluster_facts.h"
+#include "cli/archiver_state.h"
 #include "cli/copies_status.h"
 #include "cli/open_repository.h"
 #include "cli/receiver_file.h"
@@ -156,10 +157,18 @@ class Gathering {
       seen.push_back(report.system);
       ReadSystem(archive, report);
     }
+    if (server_ && IsPushed(*configured_))
+      facts_.archiver = LookAtArchiver(session_, *configured_, *server_, archive, Stored());
     for (std::size_t i = 0; i < clusters_.size(); ++i) {
       if (std::ranges::find(seen, clusters_[i].system) == seen.end())
         facts_.without_wal.push_back(ids_[i]);
     }
+  }
+
+  // Of what is missing at a gap the archiver knows nothing any more.
+  std::optional<StoredWal> Stored() const {
+    if (!stored_ || !facts_.open_gap.empty()) return std::nullopt;
+    return StoredWal{.end = *stored_, .segment_size = segment_size_};
   }
 
   std::vector<BackupPoint> PointsOf(pg::SystemIdentifier system) const {
@@ -283,6 +292,7 @@ class Gathering {
       if (shown.system != system || shown.window.timeline != timeline) continue;
       facts_.unreached_timeline.reset();
       stored_ = shown.window.stretches.back().to;
+      segment_size_ = shown.segment_size;
       last_stored_ = shown.to_time;
       if (shown.window.open_gap)
         facts_.open_gap = shown.window.open_gap->ToString(shown.segment_size);
@@ -317,6 +327,7 @@ class Gathering {
   std::vector<std::string> ids_;
   std::optional<ServerPosition> server_;
   std::optional<pg::Lsn> stored_;  // on the current timeline
+  std::uint32_t segment_size_ = 0;
   std::optional<base::Time> last_stored_;
 };
 

@@ -15,6 +15,7 @@
 #include "cli/source_status.h"
 #include "cli/table.h"
 #include "repo/snapshot.h"
+#include "restore/reach.h"
 
 namespace holdfast::cli {
 namespace {
@@ -186,16 +187,24 @@ class People {
     session_.out() << Printable(fmt::format("  {:<14} {}", title, text)) << '\n';
   }
 
+  // As --at takes them, which does not take the last commit itself.
+  std::string Target(base::Time time) const {
+    return base::FormatExactly(time, session_.config().timezone);
+  }
+  std::string LatestTarget(base::Time from, base::Time last_commit) const {
+    const auto times = restore::TimesBetween(from, last_commit, false);
+    return Target(times ? times->latest : last_commit);
+  }
+
   void PrintWindow(const ShownWindow& shown) {
     const Stretch& first = shown.window.stretches.front();
     const pg::Lsn end = shown.window.stretches.back().to;
-    Line(
-        fmt::format("timeline {}", shown.window.timeline.value()),
-        fmt::format("recoverable from {} to {} ({} to {})", session_.TimeForPeople(first.from_time),
-                    shown.to_time          ? session_.TimeForPeople(*shown.to_time)
-                    : shown.to_time_sealed ? "a time that a key which may only add cannot read"
-                                           : "a time not known, no commit is near the end",
-                    pg::FormatLsn(first.from), pg::FormatLsn(end)));
+    Line(fmt::format("timeline {}", shown.window.timeline.value()),
+         fmt::format("recoverable from {} to {} ({} to {})", Target(first.from_time),
+                     shown.to_time          ? LatestTarget(first.from_time, *shown.to_time)
+                     : shown.to_time_sealed ? "a time that a key which may only add cannot read"
+                                            : "a time not known, no commit is near the end",
+                     pg::FormatLsn(first.from), pg::FormatLsn(end)));
     for (const wal::Gap& gap : shown.window.gaps)
       Line("gap", "missing: " + gap.ToString(shown.segment_size));
   }

@@ -13,6 +13,7 @@
 #include "cli/session.h"
 #include "cli/source_access.h"
 #include "cli/usage_report.h"
+#include "repo/repository.h"
 #include "storage/open.h"
 
 namespace holdfast::cli {
@@ -60,7 +61,10 @@ int ShowUsage(Session& session, const std::string& source) {
   const std::unique_ptr<storage::Storage> storage = OpenStorage(session, settings, false);
   upkeep::Usage usage = base::WithContext(
       [&] { return Describe(settings); },
-      [&] { return upkeep::MeasureUsage(*storage, session.clock().Now(), kJobs, session.stop()); });
+      [&] {
+        (void)repo::ReadConfig(*storage);  // what a newer format has cannot be measured
+        return upkeep::MeasureUsage(*storage, session.clock().Now(), kJobs, session.stop());
+      });
   UsageReport report{.repository = settings,
                      .usage = std::move(usage),
                      .requests = RequestsIn(session, settings),

@@ -27,30 +27,62 @@ struct Target {
 };
 
 // The source whose WAL or backups are of this cluster.
-std::optional<Target> FindSource(Session& session, const config::Repository& settings,
-                                 pg::SystemIdentifier system) {
-  repo::Repository repository = OpenRepository(session, settings);
-  for (const std::string& source : SourcesToShow(session, repository, "")) {
+std::optional<std::string> SourceOfCluster(Session& session, const repo::Repository& repository,
+                                           pg::SystemIdentifier system) {
+  for (std::string& source : SourcesToShow(session, repository, "")) {
     if (HasWalOf(repository, source, system) || HasBackupOf(repository, source, system))
-      return Target{std::move(repository), source};
+      return std::move(source);
   }
   return std::nullopt;
 }
 
+std::optional<Target> FindTarget(Session& session, const config::Repository& settings,
+                                 pg::SystemIdentifier system) {
+  repo::Repository repository = OpenRepository(session, settings);
+  std::optional<std::string> source = SourceOfCluster(session, repository, system);
+  if (!source) return std::nullopt;
+  return Target{std::move(repository), *std::move(source)};
+}
+
+// Another name for a cluster that is in the repository already is a mistake more often than a
+// second source of it, which begins with a backup.
+void RequireNoOtherName(Session& session, const repo::Repository& repository,
+                        const std::string& source, pg::SystemIdentifier system) {
+  const std::optional<std::string> other = SourceOfCluster(session, repository, system);
+  if (!other) return;
+  throw base::Error(
+      base::ErrorKind::kConflict,
+      fmt::format("this is the cluster {}, which the repository has as the source {}, and nothing "
+                  "of the source {} is there yet",
+                  system.value(), *other, source),
+      {fmt::format("is that the one meant? archive_command: holdfast wal push --source {} %p",
+                   *other),
+       fmt::format("else take a first backup under the other name: `holdfast backup {}`", source)});
+}
+
+// WAL under a name that nobody watches would go unmissed where it belongs. Without any source in
+// the configuration a name is all that there is.
+void RequireConfigured(Session& session, const std::string& source) {
+  const config::Config& config = session.config();
+  if (!config.sources.empty()) (void)config.SourceNamed(source);
+}
+
 Target ChooseTarget(Session& session, const Options& options, pg::SystemIdentifier system) {
   if (!options.source.empty()) {
+    RequireConfigured(session, options.source);
     Target named{OpenRepository(session, RepositoryForSource(session, options.source)),
                  options.source};
-    RequireOwnCluster(named.repository, named.source, system);
+    if (!RequireOwnCluster(named.repository, named.source, system))
+      RequireNoOtherName(session, named.repository, named.source, system);
     return named;
   }
   const config::Config& config = session.config();
   if (!session.options().repository.empty() || config.repositories.empty()) {
-    if (auto found = FindSource(session, ChooseRepository(session, nullptr), system))
+    if (auto found = FindTarget(session, ChooseRepository(session, nullptr), system))
       return std::move(*found);
   } else {
     for (const config::Repository& settings : config.repositories) {
-      if (auto found = FindSource(session, settings, system)) return std::move(*found);
+      if (auto found = FindTarget(session, settings, system)) return std::move(*found);
     }
   }
   throw base::Error(

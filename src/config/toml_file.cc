@@ -1,6 +1,7 @@
 #include "config/toml_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -46,7 +47,11 @@ class Reader {
     if (!children.any()) return Unknown(path, line);
     if (children.array) return TableArray(path, node, line);
     const toml::table* table = node.as_table();
-    if (table == nullptr) return Wrong(line, fmt::format("{} must be a table", ToText(path)));
+    if (table == nullptr) {
+      return Wrong(
+          line, fmt::format("{} must be a table", ToText(path)),
+          {fmt::format("begin it with a line [{}{}]", ToText(path), children.name ? ".NAME" : "")});
+    }
     if (!IsNamed(path)) return Table(path, *table);
     if (!IsName(path.back())) {
       return Wrong(line, fmt::format("\"{}\" cannot be a name", path.back()),
@@ -64,21 +69,27 @@ class Reader {
   void Unknown(const Key& path, std::size_t line) {
     const Key parent(path.begin(), path.end() - 1);
     const std::string where = parent.empty() ? "" : fmt::format(" in [{}]", ToText(parent));
-    const auto near = Nearest(path.back(), ChildrenOf(parent).literals);
+    const auto known = ChildrenOf(parent).literals;
+    const auto near = Nearest(path.back(), known);
     Wrong(line, fmt::format("unknown key \"{}\"{}", path.back(), where),
-          near ? std::vector{fmt::format("did you mean \"{}\"?", *near)}
-               : std::vector<std::string>{});
+          {near ? fmt::format("did you mean \"{}\"?", *near)
+                : fmt::format("known there: {}", fmt::join(known, ", "))});
+  }
+
+  static std::string ListHint(const Key& path) {
+    return fmt::format("begin each with a line [[{}]]", ToText(path));
   }
 
   void TableArray(const Key& path, const toml::node& node, std::size_t line) {
     const toml::array* array = node.as_array();
     if (array == nullptr) {
-      return Wrong(line, fmt::format("{} must be a list of tables", ToText(path)));
+      return Wrong(line, fmt::format("{} must be a list of tables", ToText(path)),
+                   {ListHint(path)});
     }
     for (std::size_t i = 0; i < array->size(); ++i) {
       const toml::table* table = (*array)[i].as_table();
       if (table == nullptr) {
-        Wrong(line, fmt::format("{} must be a list of tables", ToText(path)));
+        Wrong(line, fmt::format("{} must be a list of tables", ToText(path)), {ListHint(path)});
         continue;
       }
       Key element = path;
@@ -92,7 +103,8 @@ class Reader {
     std::optional<std::vector<std::string>> values =
         spec.type == ValueType::kTextList ? List(node) : One(spec.type, node);
     if (!values) {
-      return Wrong(line, fmt::format("{} must be {}", ToText(path), Wanted(spec.type)));
+      return Wrong(line, fmt::format("{} must be {}", ToText(path), Wanted(spec.type)),
+                   {fmt::format("write {} = {}", path.back(), Example(spec.type))});
     }
     if (spec.type == ValueType::kPath && !values->front().empty()) {
       values->front() = (file_.parent_path() / values->front()).lexically_normal().string();
@@ -119,6 +131,27 @@ class Reader {
         break;
     }
     return "a text in quotes";
+  }
+
+  static std::string_view Example(ValueType type) {
+    switch (type) {
+      case ValueType::kInteger:
+        return "4, or another number";
+      case ValueType::kDecimal:
+        return "0.023, or another number";
+      case ValueType::kBoolean:
+        return "true, or false, without quotes";
+      case ValueType::kSize:
+        return "\"32MiB\", or another size";
+      case ValueType::kDuration:
+        return "\"30s\", or another duration";
+      case ValueType::kTextList:
+        return "[\"one\", \"another\"]";
+      case ValueType::kText:
+      case ValueType::kPath:
+        break;
+    }
+    return "\"...\"";
   }
 
   static std::optional<std::vector<std::string>> List(const toml::node& node) {
@@ -151,6 +184,19 @@ class Reader {
   std::vector<Problem>& problems_;
 };
 
+// The parser quotes what it stumbled over, which may be a secret: its words are kept only up to the
+// quotation, and up to where they make sense without it.
+std::string WithoutQuotation(std::string_view what) {
+  const std::size_t end = what.find_first_of(";'\"");
+  const bool quotes = end != std::string_view::npos && what[end] != ';';
+  what = what.substr(0, end);
+  if (quotes) what = what.substr(0, what.find_last_of(",:"));
+  constexpr std::string_view kBegin = "Error while ";
+  if (what.starts_with(kBegin)) what.remove_prefix(kBegin.size());
+  while (what.ends_with(' ')) what.remove_suffix(1);
+  return std::string(what);
+}
+
 }  // namespace
 
 void ReadToml(std::string_view text, const base::Path& file, Settings& settings,
@@ -158,14 +204,10 @@ void ReadToml(std::string_view text, const base::Path& file, Settings& settings,
   try {
     Reader(file, settings, problems).Table({}, toml::parse(text, file.string()));
   } catch (const toml::parse_error& error) {
-    // The parser quotes what it stumbled over, which may be a secret: its words are kept only up to
-    // the quotation.
-    std::string what(error.description());
-    what = what.substr(0, what.find_first_of(";'\""));
-    problems.push_back(
-        {{Origin::Kind::kFile, file.string(), error.source().begin.line},
-         fmt::format("this is not TOML (column {}: {})", error.source().begin.column, what),
-         {"texts stand in double quotes: key = \"value\""}});
+    problems.push_back({{Origin::Kind::kFile, file.string(), error.source().begin.line},
+                        fmt::format("this is not TOML (column {}, {})", error.source().begin.column,
+                                    WithoutQuotation(error.description())),
+                        {"texts stand in double quotes: key = \"value\""}});
   }
 }
 

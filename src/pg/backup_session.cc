@@ -180,6 +180,7 @@ BackupSession BackupSession::Start(const BackupSessionOptions& options) {
   Connection connection = Connection::Open(options.connect);
   ClusterFacts facts = ReadClusterFacts(connection);
   RefuseWhatCannotBeBackedUp(facts, connection);
+  if (options.approve) options.approve(facts);
   PostmasterProof proof = TakeProof(connection, facts);
   proof.slot = options.slot;
   BackupStart start;

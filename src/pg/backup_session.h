@@ -78,6 +78,8 @@ struct BackupSessionOptions {
   bool fast_checkpoint = true;
   // Goes into the proof: a slot that keeps the WAL of the backup (WalHold); empty without one.
   std::string slot{};
+  // With what the server is, before it begins anything; what it throws ends the start.
+  std::function<void(const ClusterFacts&)> approve{};
   // The server may write out all its shared buffers first, and slowly without fast_checkpoint.
   std::chrono::seconds checkpoint_timeout{std::chrono::hours{2}};
 };

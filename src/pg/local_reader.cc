@@ -263,11 +263,23 @@ class LocalWalDirectory final : public WalDirectory {
   base::File folder_;
 };
 
+base::File OpenDataDirectory(const base::Path& data_directory) {
+  try {
+    return base::File::Open(data_directory, O_RDONLY | O_DIRECTORY);
+  } catch (base::Error& error) {
+    if (error.hints().empty())
+      error.AddHint(
+          "data_directory is the server's own, on this machine, as SHOW data_directory tells it; "
+          "left out, files are read through the connection");
+    throw;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<ClusterReader> OpenLocalReader(const base::Path& data_directory,
                                                const BackupSession& session) {
-  base::File root = base::File::Open(data_directory, O_RDONLY | O_DIRECTORY);
+  base::File root = OpenDataDirectory(data_directory);
   RequireSessionsCluster(root, session.facts(), session.proof());
   return std::make_unique<LocalReader>(std::move(root), session.facts());
 }

@@ -44,6 +44,7 @@ bool MayBeConfiguration(const repo::TreeEntry& entry) {
       base::ErrorKind::kCorrupt, std::move(problem),
       {fmt::format("choose another backup with --backup: holdfast list {}", id.source),
        "or another repository that holds it with --repository",
+       "restore --allow-damaged restores everything that is not hit, into a new directory",
        "holdfast repair tells what else is affected, and brings back what copies have"});
 }
 
@@ -63,7 +64,12 @@ void CheckPacks(const repo::Repository& repository, RestorePlan& plan) {
     }
   });
   const std::string problem = ToText(packs, plan.backup.id);
-  if (!lost.empty()) RefuseDamaged(plan.backup.id, problem, lost);
+  if (!lost.empty() && !plan.allow_damaged) RefuseDamaged(plan.backup.id, problem, lost);
+  if (!lost.empty()) {
+    plan.warnings.push_back(fmt::format("{}; {} restored without what is lost", problem,
+                                        base::Counted(lost.size(), "file is", "files are")));
+    return;
+  }
   if (elsewhere == 0 && packs.missing.empty()) return;
   plan.warnings.push_back(fmt::format("{}; what {} of that is taken from copies", problem,
                                       base::Counted(elsewhere, "file needs", "files need")));

@@ -25,6 +25,22 @@ struct IsBefore {
 
 }  // namespace
 
+std::vector<pg::SystemIdentifier> ClustersFor(const Backups& backups, const TargetOptions& target) {
+  if (!std::holds_alternative<TimeTarget>(target.target)) return {backups.back().facts.system};
+  // Before all of them the earliest says best what is within reach.
+  const catalog::ClusterBackup* then = NewestBefore(backups, target, std::nullopt);
+  const catalog::ClusterBackup& first =
+      then != nullptr ? *then : *std::ranges::min_element(backups, {}, [](const auto& backup) {
+        return backup.facts.stop_time;
+      });
+  std::vector<pg::SystemIdentifier> clusters = {first.facts.system};
+  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
+    if (std::ranges::find(clusters, backup->facts.system) == clusters.end())
+      clusters.push_back(backup->facts.system);
+  }
+  return clusters;
+}
+
 Backups OnHistory(const Backups& backups, pg::SystemIdentifier system,
                   const pg::TimelineHistory& history) {
   Backups usable;

@@ -12,6 +12,11 @@ namespace holdfast::restore {
 
 using Backups = std::vector<catalog::ClusterBackup>;
 
+// The clusters to look for the target in, in this order: that of the newest of `backups`. A source
+// may have been another cluster at an earlier time: for a time first the one that it was then, and
+// then all others, the latest first. `backups` has one at least.
+std::vector<pg::SystemIdentifier> ClustersFor(const Backups& backups, const TargetOptions& target);
+
 // The backups of `system` from which recovery can go on along `history`, in the order given.
 Backups OnHistory(const Backups& backups, pg::SystemIdentifier system,
                   const pg::TimelineHistory& history);

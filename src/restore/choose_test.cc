@@ -57,6 +57,21 @@ TEST(NewestBefore, GoesByWhereARecordWasFound) {
   EXPECT_EQ(Chosen(NameTarget{"a"}), 0U);
 }
 
+TEST(ClustersFor, TakesTheOneThatTheSourceWasAtATime) {
+  constexpr pg::SystemIdentifier kLater{8};
+  Backups both = kBackups;
+  both.push_back(Backup(1, 50, 40));
+  both.back().facts.system = kLater;
+  const auto for_target = [&](const RecoveryTarget& target) {
+    return ClustersFor(both, {.target = target, .timeline = {}});
+  };
+  EXPECT_THAT(for_target(LatestTarget{}), ::testing::ElementsAre(kLater));
+  EXPECT_THAT(for_target(LsnTarget{pg::Lsn(100)}), ::testing::ElementsAre(kLater));
+  EXPECT_THAT(for_target(TimeTarget{At(41)}), ::testing::ElementsAre(kLater, kSystem));
+  EXPECT_THAT(for_target(TimeTarget{At(39)}), ::testing::ElementsAre(kSystem, kLater));
+  EXPECT_THAT(for_target(TimeTarget{At(1)}), ::testing::ElementsAre(kSystem, kLater));
+}
+
 TEST(OnHistory, LeavesOutOtherClustersAndAbandonedBranches) {
   Backups all = kBackups;
   all.push_back(Backup(2, 250, 40));

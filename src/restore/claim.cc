@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <concepts>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "base/random.h"
 #include "pg/control_file.h"
 #include "restore/old_wal.h"
+#include "restore/surroundings.h"
 
 namespace holdfast::restore {
 
@@ -150,6 +153,21 @@ void Empty(const base::Path& directory, std::string_view but) {
   }
 }
 
+// What may not be done there may be somewhere else.
+template <std::invocable Work>
+void AtTablespace(const base::Path& directory, Work&& work) {
+  try {
+    std::forward<Work>(work)();
+  } catch (...) {
+    base::Error error = base::ToError(std::current_exception());
+    if (error.kind() == base::ErrorKind::kDenied) {
+      error.AddHint(fmt::format("give the tablespace another place: --tablespace {}=NEW",
+                                directory.native()));
+    }
+    throw base::Error(std::move(error));
+  }
+}
+
 [[noreturn]] void RefuseTablespace(const base::Path& directory, const std::optional<Mark>& mark) {
   base::Error error(
       base::ErrorKind::kConflict,
@@ -218,6 +236,7 @@ DestinationState StateOf(const base::Path& directory) {
 }  // namespace
 
 DestinationState CheckDataDirectory(const base::Path& directory) {
+  RequireOutsideClusters(directory);
   const DestinationState state = StateOf(directory);
   if (state == DestinationState::kUnfinished) {
     RequireNoneRunning(directory);
@@ -227,6 +246,7 @@ DestinationState CheckDataDirectory(const base::Path& directory) {
 }
 
 DestinationState CheckInPlace(const base::Path& directory, pg::SystemIdentifier system) {
+  RequireOutsideClusters(directory);
   if (IsEmptyOrAbsent(directory)) return DestinationState::kFree;
   if (fs::exists(fs::symlink_status(directory / "postmaster.pid"))) {
     throw base::Error(
@@ -262,7 +282,10 @@ void CheckTablespaceDirectory(const base::Path& directory, const base::Path& dat
   const std::optional<Mark> mark = IsUnfinishedRestore(data_directory)
                                        ? ReadMark(data_directory / kUnfinishedControlPath)
                                        : std::nullopt;
-  RequireFreeOrOurs(directory, mark ? mark->token : "");
+  AtTablespace(directory, [&] {
+    RequireOutsideClusters(directory);
+    RequireFreeOrOurs(directory, mark ? mark->token : "");
+  });
 }
 
 Claim::Claim(base::Path data_directory, const std::map<pg::Oid, base::Path>& tablespaces)
@@ -333,12 +356,14 @@ void Claim::TakeToken(base::File& mark) {
 }
 
 void Claim::ClaimTablespace(const base::Path& directory, const std::function<void()>& check) {
-  check();
-  base::MakeDirectories(directory);
-  marks_.push_back(OpenLocked(directory, kTablespaceMark));
-  check();
-  const std::optional<Mark> mark = ReadMark(directory / kTablespaceMark);
-  if (!mark || mark->token != token_) WriteMark(marks_.back(), MarkText());
+  AtTablespace(directory, [&] {
+    check();
+    base::MakeDirectories(directory);
+    marks_.push_back(OpenLocked(directory, kTablespaceMark));
+    check();
+    const std::optional<Mark> mark = ReadMark(directory / kTablespaceMark);
+    if (!mark || mark->token != token_) WriteMark(marks_.back(), MarkText());
+  });
 }
 
 std::string Claim::MarkText() const {

@@ -31,7 +31,8 @@ enum class DestinationState {
 };
 
 // Error(kConflict) when anything else is there: a running or stopped cluster, files, a mount point
-// of something, a restore that still runs; one in place that was interrupted.
+// of something, a restore that still runs; one in place that was interrupted. All of these also
+// when the place lies inside another cluster, see surroundings.h.
 DestinationState CheckDataDirectory(const base::Path& directory);
 // For a restore in place: also a cluster of this system on which no server runs, and an unfinished
 // restore of either kind. A postmaster.pid says that one may run, perhaps where its process cannot

@@ -75,6 +75,28 @@ TEST_F(ClaimTest, RefusesAClusterFilesAndWhatIsNoDirectory) {
   Refusal(base::ErrorKind::kConflict, [&] { CheckDataDirectory(folder.path() / "dangling"); });
 }
 
+TEST_F(ClaimTest, SaysHowToMoveATablespaceThatMayNotBeThere) {
+  const base::Path closed = folder.path() / "closed";
+  fs::create_directory(closed);
+  fs::permissions(closed, fs::perms(0555));
+  fs::permissions(folder.path(), fs::perms(0777));
+  const uid_t user = ::geteuid();
+  if (user == 0) {  // who may do everything
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  std::vector<std::string> hints;
+  try {
+    Claimed(data, {{16384, closed / "space"}});
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kDenied) << error.message();
+    hints = error.hints();
+  }
+  if (user == 0) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+  EXPECT_THAT(hints, ::testing::Contains(HasSubstr("--tablespace")));
+}
+
 TEST_F(ClaimTest, RefusesARunningServerEvenInAnUnfinishedRestore) {
   Claimed(data, {});
   Put("data/postmaster.pid", std::to_string(::getpid()) + "\n/data\n");

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/size_text.h"
+#include "restore/surroundings.h"
 
 namespace holdfast::restore {
 
@@ -20,7 +21,7 @@ bool Contains(const base::Path& outer, const base::Path& inner) {
 }
 
 void CheckApart(const base::Path& a, const base::Path& b) {
-  if (Contains(a, b) || Contains(b, a)) {
+  if (Contains(a, b) || Contains(b, a) || IsWithin(a, b) || IsWithin(b, a)) {
     throw base::Error(base::ErrorKind::kConflict,
                       fmt::format("{} and {} lie inside one another", a.native(), b.native()),
                       {"give every tablespace a directory of its own with --tablespace OLD=NEW"});

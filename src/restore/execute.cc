@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -75,7 +77,8 @@ class FileStage final : public TreeSink {
  public:
   FileStage(const repo::Repository& repository, const RestorePlan& plan, base::Reporter& report,
             repo::Lease* lease)
-      : plan_(plan),
+      : repository_(repository),
+        plan_(plan),
         report_(report),
         lease_(lease),
         frames_(repository, {.surroundings_cache_bytes = kSurroundingsBytes}),
@@ -105,7 +108,15 @@ class FileStage final : public TreeSink {
   }
 
   const std::optional<Owner>& owner() const { return owner_; }
-  RestoreResult& result() { return result_; }
+  // When all is written.
+  RestoreResult& result() {
+    for (auto& [path, lost] : lost_) {
+      std::ranges::sort(lost.pages, {}, &LostPages::first);  // its parts end in any order
+      result_.lost.push_back(std::move(lost));
+    }
+    lost_.clear();
+    return result_;
+  }
 
   // Directories last: their modes may forbid writing, and their entries must be complete.
   void FinishDirectories() {
@@ -181,14 +192,11 @@ class FileStage final : public TreeSink {
   }
 
   void Write(const WriteUnit& unit, Manifest& manifest, const std::stop_token& stop) {
-    std::uint64_t bytes = 0;
-    pieces_.Read(unit.file->entry(), [&](const PieceSource& source) {
-      bytes = unit.file->WritePart(unit.part, source, stop);
-    });
-    report_.Advance(bytes);
+    report_.Advance(WritePart(unit, stop));
     if (lease_ != nullptr) lease_->KeepAlive();
     plan_.others->KeepAlive();
     if (!unit.file->PartDone()) return;
+    if (IsAbandoned(unit.file->entry().path)) return unit.file->Abandon();
     const WrittenFile file = unit.file->Complete();
     const std::uint64_t written = plan_.in_place ? unit.file->bytes_written() : file.size;
     const std::scoped_lock lock(mutex_);
@@ -198,6 +206,47 @@ class FileStage final : public TreeSink {
     result_.bytes_kept += file.size - std::min(file.size, written);
   }
 
+  std::uint64_t WritePart(const WriteUnit& unit, const std::stop_token& stop) {
+    std::uint64_t bytes = 0;
+    try {
+      pieces_.Read(unit.file->entry(), [&](const PieceSource& source) {
+        bytes = unit.file->WritePart(unit.part, source, stop);
+      });
+    } catch (const DestinationError&) {
+      throw;
+    } catch (const base::Error& error) {
+      if (!plan_.allow_damaged || !IsLoss(error)) throw;
+      Salvage(unit, stop);
+    }
+    return bytes;
+  }
+
+  void Salvage(const WriteUnit& unit, const std::stop_token& stop) {
+    const repo::TreeEntry& entry = unit.file->entry();
+    std::vector<LostPages> pages;
+    if (std::holds_alternative<repo::PagedContent>(entry.content)) {
+      pages = unit.file->SalvagePart(
+          unit.part,
+          [&](const std::function<void(const PieceSource&)>& read) { pieces_.Read(entry, read); },
+          stop);
+      if (pages.empty()) return;
+    }
+    // In a repository that went away, whose disk was unmounted for example, nothing is there
+    // either.
+    repository_.CheckStillThere();
+    const std::scoped_lock lock(mutex_);
+    LostContent& lost = lost_[entry.path];
+    lost.path = entry.path;
+    lost.pages.insert(lost.pages.end(), pages.begin(), pages.end());
+  }
+
+  bool IsAbandoned(const std::string& path) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = lost_.find(path);
+    return found != lost_.end() && found->second.pages.empty();
+  }
+
+  const repo::Repository& repository_;
   const RestorePlan& plan_;
   base::Reporter& report_;
   repo::Lease* lease_;  // may be null
@@ -212,7 +261,8 @@ class FileStage final : public TreeSink {
   std::vector<Directory> directories_;
   std::uint32_t data_directory_mode_ = 0700;
   SetAside aside_;
-  std::mutex mutex_;  // guards result_ and the manifest while workers run
+  std::mutex mutex_;  // guards what follows, and the manifest, while workers run
+  std::map<std::string, LostContent> lost_;  // by path
   RestoreResult result_;
 };
 
@@ -310,6 +360,7 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
     claim->Finish();
   });
   RestoreResult result = std::move(files.result());
+  result.files += aside.file_count();
   result.warnings = std::move(warnings);
   result.warnings.insert(result.warnings.end(), aside.warnings.begin(), aside.warnings.end());
   for (const std::string& warning : plan.others->Warnings()) result.warnings.push_back(warning);

@@ -21,6 +21,7 @@ struct ExportOptions {
   ExportFormat format = ExportFormat::kTar;
   base::Path to;                                  // absolute; empty: a stream
   std::map<std::string, base::Path> tablespaces;  // of a directory, as for a restore
+  std::vector<base::Path> precious = {};          // as for a restore
   // Of a 7z, which then holds one file, the tar; empty: not encrypted.
   std::string passphrase = {};
   int jobs = 2;

@@ -95,8 +95,9 @@ class ArchiveExport {
     // Last: without it nobody starts a server on what was unpacked.
     files.Write(kControlPath, contents, control.mode);
     writer.Finish();
-    ExportResult result{
-        .files = stage.file_count(), .bytes = stage.bytes(), .warnings = aside.warnings};
+    ExportResult result{.files = stage.file_count() + aside.file_count(),
+                        .bytes = stage.bytes(),
+                        .warnings = aside.warnings};
     for (const std::string& warning : plan_.others->Warnings()) result.warnings.push_back(warning);
     return result;
   }

@@ -12,6 +12,7 @@
 #include "restore/portable_config.h"
 #include "restore/reach.h"
 #include "restore/recovery_settings.h"
+#include "restore/surroundings.h"
 #include "restore/unfinished_file.h"
 #include "wal/archive.h"
 
@@ -98,6 +99,7 @@ void CheckPlace(const ExportOptions& options, RestorePlan& plan) {
     plan.tablespaces = MapTablespaces(plan.facts.tablespaces, options.tablespaces, plan.to);
     for (const auto& [oid, directory] : plan.tablespaces)
       CheckTablespaceDirectory(directory, plan.to);
+    RequireOutside(plan.to, plan.tablespaces, options.precious);
     return;
   }
   if (!options.tablespaces.empty()) {
@@ -107,7 +109,9 @@ void CheckPlace(const ExportOptions& options, RestorePlan& plan) {
                        "put in its place"});
   }
   if (!options.passphrase.empty()) CheckEncrypted7z(options.passphrase);
-  if (!plan.to.empty()) CheckFreeName(plan.to);
+  if (plan.to.empty()) return;
+  CheckFreeName(plan.to);
+  RequireOutside(plan.to, plan.tablespaces, options.precious);
 }
 
 // How much a compressed one will need nobody knows.

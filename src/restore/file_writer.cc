@@ -17,6 +17,10 @@
 
 namespace holdfast::restore {
 
+bool IsLoss(const base::Error& error) {
+  return error.kind() == base::ErrorKind::kCorrupt || error.kind() == base::ErrorKind::kNotFound;
+}
+
 RestoredFile::RestoredFile(repo::TreeEntry entry, base::Path place, std::optional<Owner> owner,
                            Existing existing)
     : entry_(std::move(entry)),
@@ -85,6 +89,76 @@ std::uint64_t RestoredFile::WritePages(std::size_t part, const PieceSource& sour
   });
   parts_[part] = {.crc = crc.value(), .length = size};
   return size;
+}
+
+std::vector<LostPages> RestoredFile::SalvagePart(std::size_t part, const ReadAnywhere& read,
+                                                 const std::stop_token& stop) {
+  constexpr std::uint32_t kPagesAtOnce = 1024;
+  const std::uint64_t begin = part * kPartBytes;
+  const std::uint64_t end = std::min(entry_.size, begin + kPartBytes);
+  const auto pages =
+      static_cast<std::uint32_t>((end - begin + repo::kPageSize - 1) / repo::kPageSize);
+  pg::Crc32c crc;
+  std::vector<LostPages> lost;
+  const auto write = [&](PageRange range, base::ByteView bytes) {
+    crc.Extend(bytes);
+    WriteAt(begin + std::uint64_t{range.first} * repo::kPageSize, bytes);
+  };
+  const auto lose = [&](PageRange range) {
+    const std::uint64_t from = std::uint64_t{range.first} * repo::kPageSize;
+    const std::uint64_t length = std::uint64_t{range.count} * repo::kPageSize;
+    write(range, base::Bytes(std::min(length, end - begin - from)));
+    const std::uint64_t first = begin / repo::kPageSize + range.first;
+    if (!lost.empty() && lost.back().first + lost.back().count == first) {
+      lost.back().count += range.count;
+    } else {
+      lost.push_back({.first = first, .count = range.count});
+    }
+  };
+  const auto reads = [&](PageRange range, base::Bytes& bytes) {
+    try {
+      read([&](const PieceSource& source) {
+        bytes.clear();
+        ReadPages(source, part, range, stop, [&](const Piece& piece) {
+          bytes.insert(bytes.end(), piece.bytes.begin(), piece.bytes.end());
+        });
+      });
+      return true;
+    } catch (const DestinationError&) {
+      throw;
+    } catch (const base::Error& error) {
+      if (!IsLoss(error)) throw;
+      return false;
+    }
+  };
+  const std::function<void(PageRange)> salvage = [&](PageRange range) {
+    base::Bytes bytes;
+    if (reads(range, bytes)) return write(range, bytes);
+    if (range.count == 1) return lose(range);
+    const std::uint32_t half = range.count / 2;
+    salvage({.first = range.first, .count = half});
+    salvage({.first = range.first + half, .count = range.count - half});
+  };
+  base::Bytes none;
+  // Without the map no page of the part is found.
+  const bool mapped = reads({.first = 0, .count = 0}, none);
+  for (std::uint32_t first = 0; first < pages; first += kPagesAtOnce) {
+    const PageRange range{.first = first, .count = std::min(kPagesAtOnce, pages - first)};
+    if (mapped) {
+      salvage(range);
+    } else {
+      lose(range);
+    }
+  }
+  parts_[part] = {.crc = crc.value(), .length = end - begin};
+  return lost;
+}
+
+void RestoredFile::Abandon() {
+  AtDestination([&] {
+    file_.Close();
+    base::RemoveFile(place_);
+  });
 }
 
 std::uint64_t RestoredFile::RefreshPages(std::size_t part, const PieceSource& source,

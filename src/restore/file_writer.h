@@ -22,6 +22,7 @@
 #include "repo/repository.h"
 #include "repo/tree.h"
 #include "restore/content_reader.h"
+#include "restore/lost_pages.h"
 #include "restore/owner.h"
 
 namespace holdfast::restore {
@@ -38,6 +39,9 @@ enum class Existing {
   kNone,     // there is no file yet
   kRefresh,  // an in-place restore: there may be one, of which what is right stays
 };
+
+// What is stored is damaged or gone; nothing is only out of reach.
+bool IsLoss(const base::Error& error);
 
 // One regular file on its way out. Its parts may be written by several workers; the last one
 // completes it.
@@ -58,6 +62,14 @@ class RestoredFile {
   // Writes a part and remembers its CRC; after a failure it may be written again from another
   // source of the same file. Thread-safe for different parts. Returns the bytes of the part.
   std::uint64_t WritePart(std::size_t part, const PieceSource& source, const std::stop_token& stop);
+  // For a part that WritePart failed on: page by page, zeros for what is lost, which is returned.
+  // `read` runs its argument with one source after the other, as PieceReader::Read does; its
+  // Error(kCorrupt) or Error(kNotFound) says that something is lost. Only of a new file.
+  using ReadAnywhere = std::function<void(const std::function<void(const PieceSource&)>&)>;
+  std::vector<LostPages> SalvagePart(std::size_t part, const ReadAnywhere& read,
+                                     const std::stop_token& stop);
+  // Takes the file away: nothing of it is known.
+  void Abandon();
   // True for exactly one caller: the one who finished the last part, and who is to call Complete.
   bool PartDone();
   WrittenFile Complete();

@@ -98,6 +98,42 @@ TEST_F(FileWriter, PutsPagesTogetherFromThePacksOfSeveralBackups) {
   ExpectRestored(EntryOf(first, "f"), parent.model.paged["f"]);
 }
 
+TEST_F(FileWriter, SavesWhatIsNotLost) {
+  repo::Model model;
+  model.paged["f"] = Pages(700, 1);
+  const auto backup = repo::WriteModel(repository.repository(),
+                                       repo::BackupId::New("shop", repository.clock.Now()), model);
+  const repo::TreeEntry entry = EntryOf(backup, "f");
+  repo::FrameReader frames(repository.repository());
+  const PieceSource source{
+      .entry = entry, .frames = frames, .keyring = repository.repository().keyring()};
+  const auto salvage = [&](const RestoredFile::ReadAnywhere& read) {
+    std::filesystem::remove(folder.path() / "file");
+    RestoredFile file(entry, folder.path() / "file", std::nullopt);
+    file.Create();
+    const std::vector<LostPages> lost = file.SalvagePart(0, read, {});
+    EXPECT_TRUE(file.PartDone());
+    EXPECT_EQ(file.Complete().crc32c, pg::Crc32cOf(base::ReadFile(folder.path() / "file")));
+    return lost;
+  };
+  EXPECT_TRUE(salvage([&](const auto& read) { read(source); }).empty());
+  EXPECT_EQ(base::ReadFile(folder.path() / "file"), model.paged["f"]);
+
+  // Nothing at all: not even the map.
+  const auto none = salvage(
+      [](const auto&) { throw base::Error(base::ErrorKind::kNotFound, "the pack is missing"); });
+  ASSERT_EQ(none.size(), 1U);
+  EXPECT_EQ(none.front().first, 0U);
+  EXPECT_EQ(none.front().count, 700U);
+  EXPECT_EQ(base::ReadFile(folder.path() / "file"),
+            base::Bytes(std::size_t{700} * repo::kPageSize, 0));
+
+  // What is only out of reach is not lost.
+  EXPECT_THROW(
+      salvage([](const auto&) { throw base::Error(base::ErrorKind::kUnavailable, "no answer"); }),
+      base::Error);
+}
+
 TEST_F(FileWriter, LeavesZerosAsHoles) {
   repo::Model model;
   model.paged["f"] = base::Bytes(std::size_t{1024} * repo::kPageSize, 0);

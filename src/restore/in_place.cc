@@ -9,18 +9,13 @@
 #include "restore/destination.h"
 #include "restore/old_cluster.h"
 #include "restore/old_wal.h"
+#include "restore/surroundings.h"
 
 namespace holdfast::restore {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-bool IsWithin(const base::Path& inner, const base::Path& outer) {
-  const base::Path relative =
-      fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
-  return !relative.empty() && *relative.begin() != "..";
-}
 
 void CheckPrecious(const RestorePlan& plan, const RestoreOptions& options) {
   std::vector<base::Path> cleared = {plan.to};

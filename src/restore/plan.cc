@@ -14,6 +14,7 @@
 #include "restore/other_copies.h"
 #include "restore/reach.h"
 #include "restore/restore.h"
+#include "restore/surroundings.h"
 #include "wal/archive.h"
 
 namespace holdfast::restore {
@@ -44,9 +45,10 @@ Backups ReadBackups(const repo::Repository& repository, const RestoreOptions& op
   return backups;
 }
 
-// The cluster that is meant: that of the backup asked for, or of the newest.
-pg::SystemIdentifier ChooseSystem(const Backups& backups, const RestoreOptions& options) {
-  if (!options.backup) return backups.back().facts.system;
+// The clusters that may be meant: that of the backup asked for, or by the target.
+std::vector<pg::SystemIdentifier> ChooseClusters(const Backups& backups,
+                                                 const RestoreOptions& options) {
+  if (!options.backup) return ClustersFor(backups, options.target);
   const auto asked = std::ranges::find_if(
       backups, [&](const auto& backup) { return backup.snapshot.id == *options.backup; });
   if (asked == backups.end()) {
@@ -54,7 +56,7 @@ pg::SystemIdentifier ChooseSystem(const Backups& backups, const RestoreOptions& 
                       fmt::format("there is no cluster backup {}", options.backup->ToString()),
                       {"holdfast list shows the backups there are"});
   }
-  return asked->facts.system;
+  return {asked->facts.system};
 }
 
 std::vector<pg::TimelineHistory> Histories(wal::Archive& archive, const wal::Inventory& inventory,
@@ -100,6 +102,30 @@ pg::TimelineHistory HistoryOf(wal::Archive& archive, pg::SystemIdentifier system
       {"holdfast wal status shows the timelines there are"});
 }
 
+// `usable` has one at least. Times as --at takes them.
+[[noreturn]] void ReportTooEarly(const WalView& view, Backups usable, bool exclusive) {
+  std::ranges::stable_sort(usable, {}, [](const auto& backup) { return backup.facts.stop_time; });
+  const auto text = [&](base::Time time) { return base::FormatExactly(time, view.time_zone); };
+  std::vector<std::string> hints;
+  for (const catalog::ClusterBackup& backup : usable) {
+    const auto times = TimesFrom(view, backup, exclusive);
+    if (!times) continue;
+    hints.push_back(fmt::format("the earliest time within reach is {} (backup {}, LSN {})",
+                                text(times->earliest), backup.snapshot.id.ToString(),
+                                pg::FormatLsn(backup.facts.stop_lsn)));
+    break;
+  }
+  if (hints.empty()) {
+    hints.push_back(fmt::format(
+        "no time is within reach: nothing was committed after the end of a backup; the earliest "
+        "LSN is {}, and without a target everything in the archive is restored",
+        pg::FormatLsn(usable.front().facts.stop_lsn)));
+  }
+  throw base::Error(base::ErrorKind::kNotFound,
+                    "the target is earlier than the end of every backup that could lead to it",
+                    std::move(hints));
+}
+
 catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
                                     const RestoreOptions& options) {
   Backups usable = OnHistory(all, view.system, view.history);
@@ -131,13 +157,69 @@ catalog::ClusterBackup ChooseBackup(const WalView& view, const Backups& all,
       !std::holds_alternative<LsnTarget>(options.target.target)) {
     return usable.front();  // CheckReach says what was searched for and where
   }
-  throw base::Error(
-      base::ErrorKind::kNotFound,
-      "the target is earlier than the end of every backup that could lead to it",
-      {fmt::format("the earliest time within reach is {} (backup {}, LSN {})",
-                   base::FormatForPeople(usable.front().facts.stop_time, view.time_zone),
-                   usable.front().snapshot.id.ToString(),
-                   pg::FormatLsn(usable.front().facts.stop_lsn))});
+  ReportTooEarly(view, std::move(usable), options.target.exclusive);
+}
+
+// What recovery starts from and how far it gets, in one of the clusters that the source was.
+struct Choice {
+  pg::SystemIdentifier system;
+  wal::Inventory inventory;
+  pg::TimelineHistory history;
+  catalog::ClusterBackup backup;
+  ReachedEnd end;
+};
+
+Choice ChooseIn(wal::Archive& archive, const Backups& backups, pg::SystemIdentifier system,
+                const RestoreOptions& options) {
+  wal::Inventory inventory = archive.Take(system);
+  const pg::TimelineId timeline = ChooseTimeline(archive, inventory, system, options);
+  const WalView view{.archive = archive,
+                     .inventory = inventory,
+                     .system = system,
+                     .history = HistoryOf(archive, system, timeline),
+                     .time_zone = options.time_zone};
+  catalog::ClusterBackup backup = ChooseBackup(view, backups, options);
+  ReachedEnd end = CheckReach(view, backup, options.target);
+  return {.system = system,
+          .inventory = std::move(inventory),
+          .history = view.history,
+          .backup = std::move(backup),
+          .end = std::move(end)};
+}
+
+// Of what is wrong in several clusters, the first is told.
+Choice Choose(wal::Archive& archive, const Backups& backups, const RestoreOptions& options) {
+  std::optional<base::Error> first;
+  for (const pg::SystemIdentifier system : ChooseClusters(backups, options)) {
+    try {
+      return ChooseIn(archive, backups, system, options);
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::kNotFound) throw;
+      if (!first) first = error;
+    }
+  }
+  throw base::Error(*first);
+}
+
+// Where the source was more than one, it is said which is restored.
+void TellOfCluster(const Choice& choice, const Backups& backups, const RestoreOptions& options,
+                   base::Reporter& report, RestorePlan& plan) {
+  const pg::SystemIdentifier now = backups.back().facts.system;
+  const bool others = std::ranges::any_of(
+      backups, [&](const auto& backup) { return backup.facts.system != choice.system; });
+  if (!others || options.backup) return;
+  if (choice.system == now) {
+    return report.Note(fmt::format(
+        "{} was more than one cluster: this restores {}, which it is by its newest backup; "
+        "--backup takes one of another",
+        options.source, now.value()));
+  }
+  plan.warnings.push_back(
+      fmt::format("this restores the cluster {} of PostgreSQL {}, which {} was then; by its newest "
+                  "backup it is "
+                  "{}",
+                  choice.system.value(), choice.backup.facts.server_version / 10000, options.source,
+                  now.value()));
 }
 
 // Where the restored configuration leads to.
@@ -150,17 +232,19 @@ DecideConfig ConfigOf(const RestorePlan& plan, bool replaces_source) {
   };
 }
 
-std::string GapWarning(const WalView& view, const ReachedEnd& end) {
+std::string GapWarning(const Choice& choice, const std::string& time_zone) {
+  const ReachedEnd& end = choice.end;
   const std::string until =
       end.last_commit
-          ? fmt::format("{} (LSN {})", base::FormatForPeople(*end.last_commit, view.time_zone),
+          ? fmt::format("{} (LSN {})", base::FormatForPeople(*end.last_commit, time_zone),
                         pg::FormatLsn(end.wal_end))
           : fmt::format("LSN {}", pg::FormatLsn(end.wal_end));
   return fmt::format(
       "this is not the latest: recovery gets only up to the last commit before a gap, {}; missing: "
       "{}; newer WAL, up to LSN {}, is behind the gap. If the old server still has the missing "
       "files in pg_wal, bring them in with `holdfast wal push` and restore again",
-      until, end.gap->gap.ToString(view.inventory.segment_size), pg::FormatLsn(end.gap->behind_to));
+      until, end.gap->gap.ToString(choice.inventory.segment_size),
+      pg::FormatLsn(end.gap->behind_to));
 }
 
 void CheckTablespaces(const RestorePlan& plan) {
@@ -205,40 +289,37 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
 
   std::vector<std::string> told;
   const Backups backups = ReadBackups(repository, options, report, told);
-  const pg::SystemIdentifier system = ChooseSystem(backups, options);
   wal::Archive archive(repository, options.source);
-  const wal::Inventory inventory = archive.Take(system);
-  const pg::TimelineId timeline = ChooseTimeline(archive, inventory, system, options);
-  const WalView view{.archive = archive,
-                     .inventory = inventory,
-                     .system = system,
-                     .history = HistoryOf(archive, system, timeline),
-                     .time_zone = options.time_zone};
-  const catalog::ClusterBackup chosen = ChooseBackup(view, backups, options);
-  const ReachedEnd end = CheckReach(view, chosen, options.target);
+  const Choice choice = Choose(archive, backups, options);
+  const catalog::ClusterBackup& chosen = choice.backup;
+  const ReachedEnd& end = choice.end;
 
   RestorePlan plan{.starts_as = StartsAs::kRecovery,
                    .backup = chosen.snapshot,
                    .facts = chosen.facts,
-                   .lineage = view.history.Spans(),
-                   .target_timeline = timeline,
+                   .lineage = choice.history.Spans(),
+                   .target_timeline = choice.history.timeline(),
                    .wal_end = end.wal_end,
                    .last_commit = end.last_commit,
                    .gap = end.gap,
                    .target = options.target,
                    .to = to,
+                   .allow_damaged = options.allow_damaged,
                    .tablespaces = MapTablespaces(chosen.facts.tablespaces, options.tablespaces, to),
                    .config = {},
                    .others = std::make_shared<OtherCopies>(chosen.snapshot, options.others,
                                                            repository.clock(), report),
                    .warnings = {},
                    .told = std::move(told)};
+  TellOfCluster(choice, backups, options, report, plan);
   EndWhereWalEnds(plan);
   if (options.in_place) {
-    AtDestination([&] { plan.in_place = CheckInPlace(to, system) == DestinationState::kCluster; });
+    AtDestination(
+        [&] { plan.in_place = CheckInPlace(to, choice.system) == DestinationState::kCluster; });
   }
   AtDestination([&] {
     CheckTablespaces(plan);
+    RequireOutside(plan.to, plan.tablespaces, options.precious);
     if (plan.in_place) CheckMayBeCleared(plan, options);
   });
   CheckPacks(repository, plan);
@@ -247,7 +328,7 @@ RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions
   if (plan.in_place) LookAtOldCluster(repository, archive, plan, bytes);
   AtDestination([&] { CheckSpace(bytes); });
   if (end.gap && std::holds_alternative<LatestTarget>(options.target.target))
-    plan.warnings.push_back(GapWarning(view, end));
+    plan.warnings.push_back(GapWarning(choice, options.time_zone));
   AddWarnings(plan);
   return plan;
 }

@@ -122,12 +122,7 @@ class ReachCheck {
                                                             : *last_commit_ > target.time);
     if (reached) return;
     auto hints = GapHint(view_, gap_);
-    hints.push_back(
-        fmt::format("the earliest time within reach of this backup is {}", Text(facts_.stop_time)));
-    if (last_commit_) {
-      hints.push_back(fmt::format("the latest is just before the last commit in the archive, {}",
-                                  Text(*last_commit_)));
-    }
+    AddTimes(hints);
     hints.emplace_back("without a target everything in the archive is restored");
     OutOfReach(fmt::format("{} is later than anything in the WAL archive", Text(target.time)),
                std::move(hints));
@@ -137,6 +132,7 @@ class ReachCheck {
     if (target.lsn < reach_.end) return;
     auto hints = GapHint(view_, gap_);
     hints.push_back(fmt::format("the WAL archive reaches up to {}", pg::FormatLsn(reach_.end)));
+    AddTimes(hints);
     OutOfReach(
         fmt::format("LSN {} is beyond the end of the WAL archive", pg::FormatLsn(target.lsn)),
         std::move(hints));
@@ -156,10 +152,25 @@ class ReachCheck {
     hints.push_back(fmt::format("the WAL archive was searched from {} to {} on timeline {}",
                                 pg::FormatLsn(facts_.stop_lsn), pg::FormatLsn(reach_.end),
                                 view_.history.timeline().value()));
+    AddTimes(hints);
     OutOfReach(std::move(message), std::move(hints));
   }
 
-  std::string Text(base::Time time) const { return base::FormatForPeople(time, view_.time_zone); }
+  // As --at takes them.
+  void AddTimes(std::vector<std::string>& hints) const {
+    const auto times = TimesBetween(facts_.stop_time, last_commit_, target_.exclusive);
+    if (!times) {
+      return hints.push_back(fmt::format(
+          "no time is within reach of backup {}: nothing was committed after its end", id_));
+    }
+    hints.push_back(fmt::format("the earliest time within reach of backup {} is {}", id_,
+                                Text(times->earliest)));
+    hints.push_back(fmt::format(
+        "the latest is {}: the last commit in the archive must be later than the target",
+        Text(times->latest)));
+  }
+
+  std::string Text(base::Time time) const { return base::FormatExactly(time, view_.time_zone); }
 
   const WalView& view_;
   const catalog::ClusterFacts& facts_;
@@ -190,6 +201,29 @@ void CheckWalOfBackup(const WalView& view, const catalog::ClusterBackup& backup)
   const wal::Reach reach =
       wal::FollowWal(view.inventory, view.history.Spans(), backup.facts.start_lsn);
   RequireWalOf(view, backup.snapshot.id.ToString(), backup.facts, reach, FirstGap(view, reach));
+}
+
+std::optional<ReachableTimes> TimesBetween(base::Time stop_time,
+                                           std::optional<base::Time> last_commit, bool exclusive) {
+  constexpr base::Duration kNext(1);
+  if (!last_commit) return std::nullopt;
+  // Just before an excluded target nothing is consistent yet at the backup's end.
+  const ReachableTimes times{.earliest = exclusive ? stop_time + kNext : stop_time,
+                             .latest = exclusive ? *last_commit : *last_commit - kNext};
+  if (times.latest < times.earliest) return std::nullopt;
+  return times;
+}
+
+std::optional<ReachableTimes> TimesFrom(const WalView& view, const catalog::ClusterBackup& backup,
+                                        bool exclusive) {
+  try {
+    const ReachedEnd end =
+        CheckReach(view, backup, {.target = LatestTarget{}, .timeline = std::nullopt});
+    return TimesBetween(backup.facts.stop_time, end.last_commit, exclusive);
+  } catch (const base::Error& error) {
+    if (error.kind() == base::ErrorKind::kCancelled) throw;
+    return std::nullopt;
+  }
 }
 
 ReachedEnd CheckReach(const WalView& view, const catalog::ClusterBackup& backup,

@@ -39,6 +39,20 @@ struct ReachedEnd {
   std::optional<GapAhead> gap;            // at wal_end
 };
 
+// What recovery can be told to stop at: from the moment in which the backup is consistent until
+// just before the last commit, without meeting which it cannot know that it arrived.
+struct ReachableTimes {
+  base::Time earliest;
+  base::Time latest;
+};
+
+// Empty when nothing was committed in between.
+std::optional<ReachableTimes> TimesBetween(base::Time stop_time,
+                                           std::optional<base::Time> last_commit, bool exclusive);
+// From this backup. Empty also when that cannot be told.
+std::optional<ReachableTimes> TimesFrom(const WalView& view, const catalog::ClusterBackup& backup,
+                                        bool exclusive);
+
 // Throws Error(kNotFound) when WAL of the backup itself, from its start to its stop, is missing.
 void CheckWalOfBackup(const WalView& view, const catalog::ClusterBackup& backup);
 

@@ -18,6 +18,7 @@
 #include "repo/repository.h"
 #include "repo/snapshot.h"
 #include "restore/config_places.h"
+#include "restore/lost_pages.h"
 #include "restore/reach.h"
 #include "restore/target.h"
 #include "wal/coverage.h"
@@ -42,13 +43,15 @@ struct RestoreOptions {
   // In place: of the cluster's pages only those are read that the WAL says were changed since the
   // backup, if all that must hold for it does (known_history.h); else it is a warning.
   bool trust_history = false;
-  // What a restore in place must not find in the directories that it clears: the repository it
-  // reads from, keys, state.
+  // The repository it reads from, keys, state: nothing is restored into them, and a restore in
+  // place must not find them in the directories that it clears.
   std::vector<base::Path> precious = {};
   std::optional<repo::BackupId> backup;  // absent: chosen for the target
   TargetOptions target;
   std::map<std::string, base::Path> tablespaces;  // old location, name or OID → new location
-  int jobs = 4;                  // more than cores: some wait for the store while others unpack
+  int jobs = 4;  // more than cores: some wait for the store while others unpack
+  // What is lost is left out, and named, instead of refused. Not in place.
+  bool allow_damaged = false;
   bool replaces_source = false;  // it takes the source's place: archiving and standbys stay
   // The command line that recovery runs for WAL, without %f and %p: "'/usr/bin/holdfast' --config
   // '...' wal fetch --source 'shop'".
@@ -76,6 +79,7 @@ struct RestorePlan {
   std::optional<GapAhead> gap;  // at wal_end: the latest moment is in front of it
   TargetOptions target;
   base::Path to;
+  bool allow_damaged = false;                     // of a new directory
   bool in_place = false;                          // a cluster is there
   std::uint64_t strangers = 0;                    // of it, files and folders that go
   std::vector<std::string> first_strangers = {};  // not more than some
@@ -98,11 +102,19 @@ struct RestorePlan {
 RestorePlan PlanRestore(const repo::Repository& repository, const RestoreOptions& options,
                         base::Reporter& report);
 
+// A file that is not what it was. Without pages nothing of it was known, and it is left out; these
+// pages are zeros.
+struct LostContent {
+  std::string path;
+  std::vector<LostPages> pages;
+};
+
 struct RestoreResult {
   std::uint64_t files = 0;
   std::uint64_t bytes_written = 0;
-  std::uint64_t bytes_kept = 0;  // in place: they were right already
-  bool history_trusted = false;  // in place: most of them were not even read
+  std::uint64_t bytes_kept = 0;        // in place: they were right already
+  bool history_trusted = false;        // in place: most of them were not even read
+  std::vector<LostContent> lost = {};  // only where that was allowed
   std::vector<std::string> warnings;
 };
 

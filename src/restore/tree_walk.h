@@ -1,6 +1,7 @@
 // One walk through a backup's tree, for whoever makes a cluster of it: a directory or an archive.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -38,6 +39,10 @@ class TreeSink {
 
 // What is not written as it is, or not yet.
 struct SetAside {
+  // Of what the backup holds.
+  std::uint64_t file_count() const {
+    return changed.size() + (auto_conf ? 1U : 0U) + (control ? 1U : 0U);
+  }
   std::optional<repo::TreeEntry> control;    // last of all
   std::optional<repo::TreeEntry> auto_conf;  // absent: the cluster had none
   std::vector<repo::TreeEntry> changed;      // those asked for

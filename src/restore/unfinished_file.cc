@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "restore/surroundings.h"
 #include "storage/directory_publish.h"
 
 namespace holdfast::restore {
@@ -29,6 +30,7 @@ std::string TemporaryName(const base::Path& path) {
 }  // namespace
 
 void CheckFreeName(const base::Path& path) {
+  RequireOutsideClusters(path);
   if (fs::exists(fs::symlink_status(path))) ReportTaken(path);
   const base::Path folder = path.parent_path();
   if (fs::is_directory(folder)) return;

@@ -7,7 +7,8 @@
 
 namespace holdfast::restore {
 
-// Error(kConflict) when something of that name is there, kNotFound when its folder is not.
+// Error(kConflict) when something of that name is there or it lies inside a cluster, kNotFound when
+// its folder is not there.
 void CheckFreeName(const base::Path& path);
 
 // One thread at a time.

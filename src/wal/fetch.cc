@@ -103,7 +103,7 @@ std::optional<base::Bytes> GetSegment(Archive& archive, const FetchOptions& opti
     return whole;
   }
   const std::uint32_t segment_size = archive.SegmentSize(options.system);
-  if (segment_size == 0) return std::nullopt;  // no WAL of this cluster at all
+  if (segment_size == 0) return std::nullopt;  // no WAL of this cluster at all: an Error in the end
   const auto size = pg::SegmentSize::FromBytes(segment_size);
   const auto name = pg::ParseWalFileName(options.file_name, size);
   if (!name) return std::nullopt;
@@ -155,11 +155,27 @@ std::optional<base::Bytes> GetFile(Archive& archive, const FetchOptions& options
   return GetSegment(archive, options);
 }
 
+// A wrong name of a source, or a repository that was made anew, has no file at all: taking that for
+// the end of the WAL would open the server too early.
+void RequireWalOfCluster(Archive& archive, const FetchOptions& options) {
+  if (archive.SegmentSize(options.system) != 0) return;
+  throw base::Error(
+      base::ErrorKind::kNotFound,
+      fmt::format("the repository has no WAL of the cluster {} under the source {}",
+                  options.system.value(), archive.source()),
+      {"is --source in restore_command the source that the cluster was backed up as? holdfast list "
+       "shows what is in the repository",
+       "nothing tells that WAL ends here, so recovery must not"});
+}
+
 }  // namespace
 
 FetchOutcome Fetch(Archive& archive, const FetchOptions& options) {
   const std::optional<base::Bytes> contents = GetFile(archive, options);
-  if (!contents) return FetchOutcome::kNotThere;
+  if (!contents) {
+    RequireWalOfCluster(archive, options);
+    return FetchOutcome::kNotThere;
+  }
   base::WriteFileDurably(options.target, *contents);
   return FetchOutcome::kFetched;
 }

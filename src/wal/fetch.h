@@ -31,7 +31,8 @@ struct FetchOptions {
 enum class FetchOutcome { kFetched, kNotThere };
 
 // A segment of which only a tail or .partial is there is completed with zeros. Any trouble throws:
-// never kNotThere for "unknown".
+// never kNotThere for "unknown". So does an archive without any WAL of the cluster:
+// Error(kNotFound).
 [[nodiscard]] FetchOutcome Fetch(Archive& archive, const FetchOptions& options);
 
 // Fills the prefetch directory with the segments that follow `file_name`; at most one process at a

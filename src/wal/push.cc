@@ -34,6 +34,33 @@ void RequireExpected(pg::SystemIdentifier found, pg::SystemIdentifier expected,
        "cluster"});
 }
 
+base::Bytes ReadPushed(const base::Path& path) {
+  try {
+    return base::ReadFile(path);
+  } catch (base::Error& error) {
+    if (error.kind() == base::ErrorKind::kNotFound && error.hints().empty())
+      error.AddHint(
+          "archive_command passes the file as %p, from the data directory on, in which the server "
+          "runs it");
+    throw;
+  }
+}
+
+// What is wrong is wrong with the file here, and not with the repository.
+SegmentHeader CheckPushed(base::ByteView contents, const std::string& file_name,
+                          const base::Path& path) {
+  try {
+    return CheckSegment(contents, file_name);
+  } catch (base::Error& error) {
+    if (error.kind() == base::ErrorKind::kCorrupt)
+      error.AddHint(
+          fmt::format("look at {}: it is cut, or not a file of this server; nothing was "
+                      "stored",
+                      path.native()));
+    throw;
+  }
+}
+
 // For the record that begins in one segment and ends in the next.
 PreviousSegment SegmentBefore(const base::Path& path, const SegmentHeader& header,
                               std::string_view file_name) {
@@ -57,10 +84,10 @@ PreviousSegment SegmentBefore(const base::Path& path, const SegmentHeader& heade
 ArchiveOutcome Push(Archive& archive, const base::Path& path, pg::SystemIdentifier system) {
   const std::string file_name = path.filename().native();
   const pg::WalFileKind kind = KindOf(file_name, path);
-  const base::Bytes contents = base::ReadFile(path);
+  const base::Bytes contents = ReadPushed(path);
   const bool segment = kind == pg::WalFileKind::kSegment || kind == pg::WalFileKind::kPartial;
   const std::optional<SegmentHeader> header =
-      segment ? std::optional(CheckSegment(contents, file_name)) : std::nullopt;
+      segment ? std::optional(CheckPushed(contents, file_name, path)) : std::nullopt;
   if (header) RequireExpected(header->system, system, path, archive.source());
   const ArchiveOutcome outcome = archive.Put(system, file_name, contents);
   if (kind == pg::WalFileKind::kSegment && outcome == ArchiveOutcome::kStored) {

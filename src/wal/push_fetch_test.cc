@@ -99,6 +99,28 @@ TEST_F(FetchTest, WritesTheSegmentWhole) {
               [&] { (void)Fetch(archive, Options("nonsense")); });
 }
 
+// Of a source that the repository does not know, a cluster that the source never was, or a
+// repository that was made anew, nothing is known to be absent.
+TEST_F(FetchTest, AnArchiveWithoutTheClusterIsNeverNotThere) {
+  const auto expect_error = [&](Archive& asked, const FetchOptions& options) {
+    ExpectError(ErrorKind::kNotFound, "no WAL of the cluster",
+                [&] { (void)Fetch(asked, options); });
+  };
+  Archive nosuch(repository, "nosuch");
+  const std::string names[] = {Name(1, 3), "00000002.history"};
+  for (const std::string& name : names) {
+    expect_error(archive, Options(name));
+    expect_error(archive, Along(1, name, At(2)));
+  }
+  PutSegments({3});
+  for (const std::string& name : names) {
+    expect_error(nosuch, Options(name));
+    FetchOptions stranger = Options(name);
+    stranger.system = pg::SystemIdentifier(5);
+    expect_error(archive, stranger);
+  }
+}
+
 TEST_F(FetchTest, TroubleIsNeverNotThere) {
   PutSegments({3});
   for (std::uint64_t call = 0; call < 2; ++call) {

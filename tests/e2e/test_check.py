@@ -128,6 +128,32 @@ def test_a_synchronous_receiver_must_be_able_to_acknowledge(program_for, server)
     assert bad(check(program, code=5)) == {"synchronous": "failed"}
 
 
+def test_synchronous_settings_that_let_no_commit_wait_are_told(program_for, server):
+    program = program_for(server.conninfo())
+    server.configure({"synchronous_standby_names": "ANY 1 (holdfast, elsewhere)", "synchronous_commit": "local"})
+    eventually(lambda: server.value("SHOW synchronous_commit") == "local", "the server reads its settings")
+    items = check(program, code=5)
+    assert bad(items) == {"synchronous": "failed"} and "= local" in items["synchronous"]["detail"]
+    server.execute("CREATE ROLE app; CREATE ROLE till; ALTER ROLE till SET synchronous_commit = 'on'")
+    assert bad(check(program, code=1)) == {"synchronous": "attention"}
+    # What the role of the connection has of its own is not taken for that of the others.
+    server.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = 'on'")
+    server.execute("SET synchronous_commit = local; "
+                   "ALTER ROLE app IN DATABASE postgres SET synchronous_commit = 'OFF'", deadline=30)
+    detail = check(program, code=1)["synchronous"]["detail"]
+    assert "role app in database postgres (off)" in detail and "till" not in detail
+
+
+def test_a_receiver_of_another_name_than_the_server_waits_for_is_told(program_for, server):
+    program = program_for(server.conninfo(application_name="foo"))
+    server.configure({"synchronous_standby_names": "FIRST 1 (holdfast)"})
+    eventually(lambda: server.value("SHOW synchronous_standby_names"), "the server reads its settings")
+    items = check(program, code=5)
+    assert bad(items) == {"synchronous": "failed"} and "foo" in items["synchronous"]["detail"]
+    program_for_again(program, server.conninfo())
+    check(program, code=0)
+
+
 def test_a_pushing_server_must_call_holdfast(program_for, server):
     program = program_for(server.conninfo(), 'wal = "push"\n')
     items = check(program, code=5)
@@ -158,6 +184,13 @@ def test_another_servers_data_directory_is_refused(postgres, program_for, server
     program = program_for(server.conninfo(), f'data_directory = "{other.data}"\n')
     assert bad(check(program, code=4)) == {"data_directory": "failed"}
     program.run("backup", "shop", code=4)
+
+
+def test_a_data_directory_that_is_not_there_is_told_with_what_it_must_be(workplace, program_for, server):
+    program = program_for(server.conninfo(), f'data_directory = "{workplace.path}/nowhere"\n')
+    assert bad(check(program, code=3)) == {"data_directory": "failed"}
+    refused = program.run("backup", "shop", code=3)
+    assert "nowhere" in refused.err and "\nhint: data_directory is the server's own" in refused.err
 
 
 def test_words_that_do_not_fit_together_are_refused(program_for, server):

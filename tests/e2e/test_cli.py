@@ -51,7 +51,7 @@ def test_init_takes_a_key_file_that_is_there(workplace, repository):
 def test_init_writes_the_configuration_that_opens_the_repository(workplace, holdfast):
     program = holdfast("")
     made = program.run("init", "--url", f"{workplace.path}/r", "--key-file", workplace.path / "k", "--write-config")
-    assert f"Written into {program.config}. Next: a [source.NAME] table" in made.out
+    assert f"\n\nWritten into {program.config}. Next: a [source.NAME] table" in made.out
     assert len(program.json("key", "list")) == 1
     refused(program, "init", "--url", f"{workplace.path}/r2", "--key-file", workplace.path / "k2", "--write-config",
             code=4, says="has a repository main already")

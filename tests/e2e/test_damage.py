@@ -140,6 +140,53 @@ def test_a_restore_never_writes_what_is_damaged(scene):
     assert not (folder / "global" / "pg_control").exists()
 
 
+def test_what_is_not_damaged_is_restored_when_that_is_allowed(scene, postgres_on):
+    """A frame of a table is hit, and then its whole pack is gone."""
+    rows = 40000
+    scene.server.execute(f"CREATE TABLE wide AS SELECT i, md5(i::text) || md5((-i)::text) AS text FROM generate_series(1, {rows}) AS i")
+    file = scene.server.value("SELECT pg_relation_filepath('wide')")
+    scene.backup()
+
+    def hits_of(path):
+        return [hit["path"] for hit in damaged(scene, path)["hits"]]
+
+    for path in objects(scene, "packs"):
+        whole = path.read_bytes()
+        content = bytearray(whole)
+        content[len(content) // 2] ^= 1
+        path.chmod(0o600)
+        path.write_bytes(content)
+        if hits_of(path) == [file]:
+            break
+        path.write_bytes(whole)
+    else:
+        raise AssertionError("no pack has the table in its middle")
+    refused = scene.program.run("restore", "shop", "--to", scene.new_folder(), code=6)
+    assert "--allow-damaged" in refused.err
+    scene.program.run("restore", "shop", "--to", scene.new_folder(), "--allow-damaged", "--in-place", code=2)
+    to = scene.new_folder()
+    done = scene.program.json("restore", "shop", "--to", to, "--allow-damaged", code=6)
+    (lost,) = done["lost"]
+    assert lost["path"] == file and 0 < sum(blocks["count"] for blocks in lost["blocks"]) <= 16
+    assert any(file in warning for warning in done["warnings"])
+    written = (to / file).read_bytes()
+    source = (scene.server.data / file)
+    assert len(written) == source.stat().st_size
+    for blocks in lost["blocks"]:
+        assert not any(written[blocks["first"] * 8192:(blocks["first"] + blocks["count"]) * 8192])
+    server = postgres_on(15, to)
+    server.tool("pg_verifybackup", to)
+    server.start().wait_until_promoted()
+    left = int(server.value("SELECT count(text) FROM wide"))
+    assert rows - 16 * 100 <= left < rows
+    server.stop()
+
+    path.unlink()
+    gone = scene.program.json("restore", "shop", "--to", scene.new_folder(), "--allow-damaged", code=6)
+    blocks = {lost["path"]: sum(blocks["count"] for blocks in lost["blocks"]) for lost in gone["lost"]}
+    assert blocks[file] > 16
+
+
 def exchange(one, other):
     """Each of two objects under the other's name: nothing is damaged, and nothing is where it belongs."""
     contents = one.read_bytes(), other.read_bytes()

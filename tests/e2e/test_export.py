@@ -181,6 +181,7 @@ def test_a_dry_run_writes_nothing(shop):
     told = shop.program.json("export", "shop/latest", "--to", archive, "--dry-run")
     assert told["dry_run"] and told["files"] > 900 and told["format"] == "tar.zst"
     assert not archive.exists()
+    assert shop.program.json("export", "shop/latest", "--to", archive)["files"] == told["files"]
 
 
 @pytest.mark.usefixtures("offsite")

@@ -1,6 +1,7 @@
 """What a restore refuses and says then, what an interrupted one leaves, and what damage on the source comes to."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -40,6 +41,22 @@ def test_a_time_after_the_archive(shop):
     assert "the earliest time" in err and "the latest" in err
 
 
+def test_the_times_that_are_named_are_within_reach(shop):
+    """As they are printed, whatever zone the configuration names."""
+    for zone in ("UTC", "Asia/Tokyo"):
+        words, in_zone = ("--to", shop.workplace.path / "never", "--dry-run"), {"HOLDFAST_TIMEZONE": zone}
+        early = shop.program.run("restore", "shop", *words, "--at", shop.early.time, env=in_zone, code=3).err
+        late = [shop.program.run("restore", "shop", *words, *target, env=in_zone, code=3).err
+                for target in (("--at", "2099-01-01T00:00:00Z"), ("--xid", "4000000"), ("--name", "nobody"), ("--lsn", "FF/0"))]
+        times = [re.search(r"the earliest time within reach is (.*) \(backup", early).group(1)]
+        for err in late:
+            times += [re.search(r"earliest time within reach of backup \S+ is (.*)", err).group(1), re.search(r"the latest is (.*?): ", err).group(1)]
+        status = shop.program.run("status", "shop", env=in_zone, code=None).out
+        times += re.search(r"recoverable from (.*) to (.*) \(", status).groups()
+        for at in times:
+            shop.program.run("restore", "shop", *words, "--at", at, env=in_zone)
+
+
 @pytest.mark.parametrize("words", [("--xid", "4000000"), ("--name", "nobody"), ("--lsn", "FF/0"),
                                    ("--backup", "20200101T000000Z-0000")])
 def test_a_target_that_is_nowhere(shop, words):
@@ -56,6 +73,23 @@ def test_a_directory_that_is_taken(shop):
 def test_the_directory_of_a_running_server(shop):
     assert "running" in shop.program.run("restore", "shop", "--to", shop.server.data, code=4).err
     assert shop.server.value("SELECT 1") == "1"
+
+
+def test_a_place_inside_a_cluster_or_the_repository(shop):
+    """What is restored there would be in the next backup, or in the way of what prune deletes."""
+    data, repository = shop.server.data, shop.place.path
+    link = shop.workplace.path / "link-to-the-source"
+    link.symlink_to(data)
+    for place in (data / "restored", link / "sub", f"/proc/self/root{data}/new", data / "base" / "deep", data / "pg_wal" / "deep"):
+        err = shop.program.run("restore", "shop", "--to", place, code=4).err
+        assert "lies inside the PostgreSQL data directory" in err and "hint: " in err
+        for format in ("directory", "tar"):
+            shop.program.run("export", "shop/latest", "--format", format, "--to", place, code=4)
+    for place in (repository / "inside", repository / "packs" / "restored", shop.workplace.path / "state" / "restored"):
+        assert "which holdfast uses itself" in shop.program.run("restore", "shop", "--to", place, code=4).err
+        shop.program.run("export", "shop/latest", "--format", "directory", "--to", place, code=4)
+        assert not place.exists()
+    assert not [path for path in data.rglob("*") if path.name in ("restored", "sub", "new", "deep")]
 
 
 def test_a_restore_that_is_killed_can_be_repeated(shop):

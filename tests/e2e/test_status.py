@@ -1,7 +1,9 @@
 """`status`: what can be recovered, what is at risk, and what is wrong, said in time and only when it is so."""
 
+import os
 import shutil
 import signal
+import time
 
 import pytest
 from harness.process import eventually, run
@@ -185,3 +187,88 @@ def test_a_receiver_goes_on_when_its_state_cannot_be_written(workplace, program,
     server.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS i")
     eventually(lambda: is_protected(program), "the receiver goes on")
     receiver.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def pushing(program, server):
+    """A source with a backup, whose server archives."""
+    program.configure(program.config.read_text() + 'wal = "push"\n')
+    push = f"{program.path} --config {program.config} wal push --source shop %p"
+    server.stop()
+    server.configure({"archive_command": push})
+    server.start({"fsync": "on", "archive_mode": "on"})
+    program.run("backup", "shop")
+    eventually(lambda: status_of(program) == "protected", "the archiver catches up")
+    return program
+
+
+def status_of(program):
+    return program.json("status", "shop", code=None)["sources"][0]["state"]
+
+
+def attention(program):
+    """What status, its check and wal status say of a source that a minute ago was well."""
+    program.run("status", "--check", code=1)
+    source = status(program, code=1)
+    assert source["state"] == "attention"
+    (problem,) = program.json("wal", "status", "shop", code=1)["problems"]
+    assert problem in texts(source)
+    return problem
+
+
+def archive_by(server, command):
+    server.configure({"archive_command": command})
+    eventually(lambda: server.rows("SELECT setting FROM pg_settings WHERE name = 'archive_command'") ==
+               ([[command]] if command else [[]]), "the server reads its settings")
+
+
+def finish_a_segment(server):
+    name = server.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    server.execute("CREATE TABLE IF NOT EXISTS t (i int); INSERT INTO t VALUES (1)")
+    server.switch_wal()
+    return name
+
+
+def test_an_archiver_that_fails_is_told_and_one_that_works_again_is_well(pushing, server):
+    pushing.run("wal", "status", "shop")
+    good = server.value("SHOW archive_command")
+    archive_by(server, "false")
+    name = finish_a_segment(server)
+    eventually(lambda: server.rows("SELECT last_failed_wal FROM pg_stat_archiver") == [[name]], "the archiver fails")
+    assert name in attention(pushing)
+    archive_by(server, good)
+    eventually(lambda: status_of(pushing) == "protected", "the archiver works again")
+    pushing.run("wal", "status", "shop")
+
+
+def test_segments_that_are_pushed_nowhere_or_elsewhere_are_missed(pushing, server):
+    archive_by(server, "")
+    name = finish_a_segment(server)
+    assert status_of(pushing) == "protected"
+    long_ago = time.time() - 600
+    os.utime(server.data / "pg_wal" / name, (long_ago, long_ago))
+    assert f"{name} was finished 10 min" in attention(pushing)
+    archive_by(server, "true")
+    eventually(lambda: server.rows("SELECT last_archived_wal FROM pg_stat_archiver") == [[name]], "it goes elsewhere")
+    finish_a_segment(server)
+    server.execute("CHECKPOINT")
+    eventually(lambda: not (server.data / "pg_wal" / name).exists(), "the server removes it")
+    assert name in attention(pushing)
+
+
+def test_a_pushing_server_that_is_idle_is_not_late(pushing, server):
+    segments = [path for path in (server.data / "pg_wal").iterdir() if len(path.name) == 24]
+    long_ago = time.time() - 86400
+    for path in segments:
+        os.utime(path, (long_ago, long_ago))
+    assert status_of(pushing) == "protected"
+    pushing.run("wal", "status", "shop")
+
+
+def test_a_pushing_server_without_archive_mode_is_told(pushing, server):
+    server.stop()
+    server.start({"fsync": "on", "archive_mode": "off"})
+    assert "archive_mode" in attention(pushing)
+    server.stop()
+    assert "archive_mode" not in texts(status(pushing, code=1))
+    pushing.run("wal", "status", "shop")

@@ -79,6 +79,54 @@ def test_a_push_finds_its_source_by_the_cluster_once_it_is_known(program, server
     in_data(program, server, "wal", "fetch", SEGMENT, "pg_wal/RECOVERYXLOG")
 
 
+def objects(workplace):
+    return {path for path in (workplace.path / "repository/wal").rglob("*") if path.is_file()}
+
+
+def test_a_push_under_a_name_that_nobody_watches_is_refused(workplace, program, server):
+    server.switch_wal()
+    push = ("wal", "push", f"pg_wal/{SEGMENT}", "--source")
+    refused = in_data(program, server, *push, "shpo", code=2)
+    assert '"shpo"' in refused.err and 'did you mean "shop"' in refused.err
+    assert not objects(workplace)
+    without_sources = program.config.read_text().split("[source.shop]")[0]
+    configured = program.config.read_text()
+    program.configure(without_sources)
+    in_data(program, server, *push, "anyone")
+    assert any("anyone" in path.parts for path in objects(workplace))
+    program.configure(configured.replace("source.shop", "source.anyone"))
+    in_data(program, server, *push, "anyone")
+
+
+def test_a_second_name_of_a_cluster_begins_with_a_backup(workplace, program, server):
+    alone, shop = program.config.read_text().split("[source.shop]")
+    back_up(program, "shop")
+    before = objects(workplace)
+    push = ("wal", "push", f"pg_wal/{segment_of(server)}", "--source", "till")
+    for sources in ("", f"[source.till]{shop}"):
+        program.configure(alone + sources)
+        refused = in_data(program, server, *push, code=4)
+        assert "the source shop" in refused.err and "holdfast backup till" in refused.err
+        assert objects(workplace) == before
+    back_up(program, "till")
+    in_data(program, server, *push)
+
+
+def back_up(program, source):
+    """While a receiver runs: without one a backup waits for WAL before it reads it itself."""
+    receiver = program.start("wal", "stream", source)
+    program.run("backup", source, code=None)
+    receiver.stop(signal.SIGTERM)
+
+
+def segment_of(server):
+    """One that is finished and still there."""
+    name = server.value("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    server.execute("CREATE TABLE IF NOT EXISTS t (i int)")
+    server.switch_wal()
+    return name
+
+
 def test_a_fetch_says_absent_only_when_it_is_certain(workplace, program, server):
     pushed(program, server)
     fetch = ("wal", "fetch", "--source", "shop")
@@ -93,6 +141,23 @@ def test_a_fetch_says_absent_only_when_it_is_certain(workplace, program, server)
         in_data(program, server, *fetch, ABSENT, "pg_wal/RECOVERYXLOG", code=126, env=env)
 
 
+def test_a_fetch_from_an_archive_without_the_cluster_is_no_end_of_its_wal(workplace, program, server):
+    files = ((SEGMENT, "pg_wal/RECOVERYXLOG"), ("00000002.history", "pg_wal/RECOVERYHISTORY"))
+
+    def refused(source, file):
+        end = in_data(program, server, "wal", "fetch", "--source", source, *file, code=126)
+        assert f"under the source {source}" in end.err and "\nhint: " in end.err
+
+    for file in files:
+        refused("shop", file)  # configured, and nothing is there yet
+    pushed(program, server)
+    for file in files:
+        refused("nosuch", file)
+    created_anew(workplace, program)
+    for file in files:
+        refused("shop", file)
+
+
 def test_a_push_that_fails_stays_below_what_ends_the_archiver(workplace, program, server):
     pushed(program, server)
     push = ("wal", "push", "--source", "shop")
@@ -100,6 +165,17 @@ def test_a_push_that_fails_stays_below_what_ends_the_archiver(workplace, program
                            ((f"pg_wal/{SEGMENT}",), {"HOLDFAST_REPOSITORY_MAIN_URL": f"{workplace.path}/unmounted"})):
         result = in_data(program, server, *push, *arguments, env=env, code=None)
         assert 1 <= result.code <= 125, result
+
+
+def test_a_push_of_a_file_that_is_not_there_or_cut_says_so(program, server):
+    pushed(program, server)
+    push = ("wal", "push", "--source", "shop")
+    absent = in_data(program, server, *push, "pg_wal/0000000100000000000000AA", code=3)
+    assert "\nhint: " in absent.err and "%p" in absent.err
+    cut = server.data / "pg_wal/000000010000000000000009"
+    cut.write_bytes((server.data / "pg_wal" / SEGMENT).read_bytes()[:100000])
+    refused = in_data(program, server, *push, f"pg_wal/{cut.name}", code=6)
+    assert "nothing was stored" in refused.err and "verify" not in refused.err
 
 
 def test_a_receiver_stores_what_is_written_and_ends_when_told(program, server):
