@@ -149,7 +149,9 @@ class Judge {
                 fmt::format("holdfast check {} says what is wrong", facts_.source));
     if (facts_.other_cluster)
       Add(Protection::kUnprotected, "the server is another cluster than the one backed up",
-          "after pg_upgrade or a new initdb take a backup: holdfast backup " + facts_.source);
+          fmt::format(
+              "after pg_upgrade or a new initdb take a backup: holdfast backup {} --new-cluster",
+              facts_.source));
     if (!facts_.slot_problem.empty())
       Attention(facts_.slot_problem,
                 fmt::format("take a backup so that recovery can go on from it: holdfast backup {}",

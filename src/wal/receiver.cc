@@ -104,9 +104,9 @@ ServerFacts Receiver::Introduce(ServerSession& session) {
         fmt::format("the server is the cluster {}, but {} is the cluster {}", facts.system.value(),
                     archive_->source(), options_.expected_system->value()),
         {"each cluster needs a source of its own",
-         fmt::format(
-             "after pg_upgrade take a first backup of the new cluster: `holdfast backup {}`",
-             archive_->source())});
+         fmt::format("after pg_upgrade take a first backup of the new cluster: `holdfast backup {} "
+                     "--new-cluster`",
+                     archive_->source())});
   }
   spool_->SetIdentity({.system = facts.system, .segment_size = facts.segment_size});
   board_->Update([&](StreamState& state) { state.system = facts.system; });
