@@ -31,7 +31,8 @@ class Contestant:
     def do(self, step):
         if step in CHANGED:
             return self.second()
-        return {"first backup": self.first, "restore": self.restore, "in place": self.in_place, "WAL": self.wal}[step]()
+        return {"first backup": self.first, "restore": self.restore, "in place": self.in_place, "in place, trusted": self.trusted,
+                "WAL": self.wal}[step]()
 
     def stored(self, action, folder):
         """The sample of `action`, with what it added to `folder`."""
@@ -42,7 +43,16 @@ class Contestant:
     def first(self):
         return None
 
-    second = restore = in_place = wal = first
+    second = restore = in_place = trusted = wal = first
+
+    def take_stopped(self, data):
+        """A copy of the stopped cluster, for those who restore in place."""
+        if type(self).in_place is Contestant.in_place:
+            return
+        place = self.folder / "stopped"
+        if place.exists():
+            shutil.rmtree(place)
+        measured("cp", "-a", data, place, user="root")
 
     def wal_segments(self):
         """Whole segments of pg_wal, the newest of them."""
@@ -97,9 +107,11 @@ connection = "{self.server.conninfo()}"
     def restore(self):
         return measured(*self._command("restore", "shop", "--immediate", "--to", self.target()))
 
-    def in_place(self):
-        """Over what the restore before made of an earlier backup."""
-        return measured(*self._command("restore", "shop", "--immediate", "--in-place", "--to", self.folder / "restored"))
+    def in_place(self, *options):
+        return measured(*self._command("restore", "shop", "--immediate", "--in-place", *options, "--to", self.folder / "stopped"))
+
+    def trusted(self):
+        return self.in_place("--trust-history")
 
     def wal(self):
         if not self.local:
@@ -177,7 +189,9 @@ pg1-user=postgres
         return measured(*self._command("--pg1-path", place, "--archive-mode=off", "restore"))
 
     def in_place(self):
-        return measured(*self._command("--pg1-path", self.folder / "restored", "--archive-mode=off", "--delta", "restore"))
+        return measured(*self._command("--pg1-path", self.folder / "stopped", "--archive-mode=off", "--delta", "restore"))
+
+    trusted = in_place  # the same again, to be compared with
 
     def wal(self):
         script = " && ".join(" ".join(map(str, self._command("archive-push", segment))) for segment in self.wal_segments())

@@ -9,6 +9,9 @@ MAJOR = 15
 # old and its new place, and three indexes.
 CHANGED = {"0.05 % changed": 0.0005, "0.5 % changed": 0.005, "5 % changed": 0.05}
 PAGES_A_ROW = 5
+# Over a copy of the stopped cluster, of which so much was changed since the newest backup.
+IN_PLACE = ("in place", "in place, trusted")
+CHANGED_IN_PLACE = 0.005
 
 TABLE = """
 create table events (id bigint primary key, customer int, token uuid, email text, amount numeric(10,2), at timestamptz, note text);
@@ -49,6 +52,18 @@ def warm_up(workplace, server):
         shutil.rmtree(workplace.path / name)
 
 
+def change(server, share, arguments):
+    pages = share * data_size(server) / 8192
+    server.execute(CHANGE.format(rows=arguments.rows, changed=round(pages / PAGES_A_ROW)))
+
+
+def leave_stopped_copies(server, contestants):
+    server.stop()
+    for contestant in contestants:
+        contestant.take_stopped(server.data)
+    server.start()
+
+
 def race(server, contestants, steps, arguments):
     """Every step by every contestant, round by round, so that a noisy minute strikes all alike; who begins changes."""
     samples = {}
@@ -59,8 +74,10 @@ def race(server, contestants, steps, arguments):
             contestant.reset()
         for step in steps:
             if step in CHANGED:
-                pages = CHANGED[step] * data_size(server) / 8192
-                server.execute(CHANGE.format(rows=arguments.rows, changed=round(pages / PAGES_A_ROW)))
+                change(server, CHANGED[step], arguments)
+            if step in IN_PLACE:
+                change(server, CHANGED_IN_PLACE, arguments)
+                leave_stopped_copies(server, order)
             for contestant in order:
                 sample = contestant.do(step)
                 if sample is None:
