@@ -133,6 +133,7 @@ int Fetch(Session& session, const Options& options) {
   fetch.target = here / options.path;
   fetch.path = PathOf(options);
   fetch.system = SystemBeside(fetch.target, here);
+  fetch.is_standby = base::Exists(here / "standby.signal");
   const std::vector<const config::Repository*> places = PlacesOf(session, options.source);
   try {
     return FetchFrom(session, options, OpenPlace(session, *places.front()), fetch);

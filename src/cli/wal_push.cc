@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -60,20 +61,26 @@ void RequireNoOtherName(Session& session, const repo::Repository& repository,
        fmt::format("else take a first backup under the other name: `holdfast backup {}`", source)});
 }
 
-// WAL under a name that nobody watches would go unmissed where it belongs. Without any source in
-// the configuration a name is all that there is.
-void RequireConfigured(Session& session, const std::string& source) {
+bool IsConfigured(const config::Config& config, const std::string& source) {
+  return std::ranges::any_of(config.sources, [&](const auto& s) { return s.name == source; });
+}
+
+// WAL under a name that nobody watches would go unmissed where it belongs. A name that is not
+// configured must be that of this cluster in the repository already; without any source in the
+// configuration a name is all that there is, unless the repository knows a better one.
+void RequireKnownName(Session& session, const Target& target, pg::SystemIdentifier system) {
   const config::Config& config = session.config();
-  if (!config.sources.empty()) (void)config.SourceNamed(source);
+  if (RequireOwnCluster(target.repository, target.source, system)) return;
+  if (IsConfigured(config, target.source)) return;
+  if (!config.sources.empty()) (void)config.SourceNamed(target.source);
+  RequireNoOtherName(session, target.repository, target.source, system);
 }
 
 Target ChooseTarget(Session& session, const Options& options, pg::SystemIdentifier system) {
   if (!options.source.empty()) {
-    RequireConfigured(session, options.source);
     Target named{OpenRepository(session, RepositoryForSource(session, options.source)),
                  options.source};
-    if (!RequireOwnCluster(named.repository, named.source, system))
-      RequireNoOtherName(session, named.repository, named.source, system);
+    RequireKnownName(session, named, system);
     return named;
   }
   const config::Config& config = session.config();

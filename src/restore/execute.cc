@@ -234,6 +234,7 @@ class FileStage final : public TreeSink {
     // In a repository that went away, whose disk was unmounted for example, nothing is there
     // either.
     repository_.CheckStillThere();
+    plan_.others->RequireAnswers();
     const std::scoped_lock lock(mutex_);
     LostContent& lost = lost_[entry.path];
     lost.path = entry.path;
@@ -294,12 +295,22 @@ std::unique_ptr<Claim> ClaimPlaces(const RestorePlan& plan) {
   return std::make_unique<Claim>(Claim::InPlace(plan.to, plan.tablespaces, plan.facts.system));
 }
 
+// For people, and for what must not believe the directory.
+base::Bytes LossText(const RestorePlan& plan, const std::vector<LostContent>& lost) {
+  std::string text =
+      fmt::format("Restored from {} without what was lost:\n", plan.backup.id.ToString());
+  for (const LostContent& content : lost) {
+    text += content.path;
+    text += content.pages.empty() ? " (all of it)\n" : " (pages of it)\n";
+  }
+  return base::ToBytes(text);
+}
+
 // What was not shown to be known is read: said, for it takes its time.
-void TrustHistory(const repo::Repository& repository, const RestorePlan& plan, const Claim& claim,
-                  FileStage& files, std::vector<std::string>& warnings, base::Reporter& report,
-                  const std::stop_token& stop) {
-  KnownHistory history =
-      FindKnownHistory(repository, plan, claim.taken_control(), files.ControlBackedUp(), stop);
+void TrustHistory(const RestorePlan& plan, KnownHistory history, const Claim& claim,
+                  FileStage& files, std::vector<std::string>& warnings, base::Reporter& report) {
+  if (history.changed && claim.taken_control() != history.control)
+    history = {.why_not = "a server ran on it meanwhile"};
   if (history.changed) {
     files.Know(std::move(*history.changed));
     files.result().history_trusted = true;
@@ -319,11 +330,13 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   FileStage files(repository, plan, report, lease.get());
   files.ChooseOwner();
   std::vector<std::string> warnings;
+  const bool trusts = plan.in_place && options.trust_history;
+  // While nothing is changed yet: it may take a while, and fail.
+  KnownHistory history =
+      trusts ? FindKnownHistory(repository, plan, files.ControlBackedUp(), stop) : KnownHistory{};
   const std::unique_ptr<Claim> claim = AtDestination([&] { return ClaimPlaces(plan); });
   if (plan.in_place) {
-    // While its WAL is still there.
-    if (options.trust_history)
-      TrustHistory(repository, plan, *claim, files, warnings, report, stop);
+    if (trusts) TrustHistory(plan, std::move(history), *claim, files, warnings, report);
     std::ranges::move(ClearOldCluster(repository, plan, report), std::back_inserter(warnings));
   }
   base::File manifest_file = AtDestination(
@@ -340,6 +353,8 @@ RestoreResult ExecuteRestore(const repo::Repository& repository, const RestorePl
   DirectoryFiles small_files(plan, files.owner());
   RecoveryFiles recovery(plan, options, small_files);
   for (const WrittenFile& label : recovery.WriteLabels()) manifest.Add(label);
+  if (!files.result().lost.empty())
+    manifest.Add(small_files.Write(kLossMark, LossText(plan, files.result().lost), 0600));
   for (const repo::TreeEntry& config : aside.changed)
     manifest.Add(recovery.WriteConfig(config, files.ContentOf(config)));
   recovery.WriteWal(repository, stop);

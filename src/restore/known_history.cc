@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "pg/backup_label.h"
 #include "pg/cluster_reader.h"
 #include "pg/timeline_history.h"
 #include "pg/wal_reader.h"
+#include "restore/claim.h"
 #include "restore/config_settings.h"
 #include "wal/archive.h"
 #include "wal/change_search.h"
@@ -39,7 +45,9 @@ class Finding {
 
   catalog::ChangedPages Run() {
     RequireSameKind();
+    RequireWhole();
     RequireSafeSettings();
+    RequireTheSameServer();
     const pg::TimelineHistory history = History();
     if (!history.CanContinueFrom(plan_.facts.timeline, plan_.facts.stop_lsn) ||
         control_.checkpoint_lsn < plan_.facts.stop_lsn) {
@@ -53,7 +61,7 @@ class Finding {
                                                 .to = control_.checkpoint_lsn},
                                                stop_);
     RequireThatNothingFollows();
-    RequireWhole(found.changes);
+    RequireLogged(found.changes);
     return {std::move(found.changes), plan_.facts.bad_pages, control_.blocks_per_segment};
   }
 
@@ -73,21 +81,59 @@ class Finding {
     }
   }
 
-  // What was lost when the operating system stopped is in no WAL.
+  // What was lost when the operating system stopped is in no WAL. As far as can be seen: how the
+  // server was last started, and what its configuration says now.
   void RequireSafeSettings() const {
-    ConfigFiles files{.paths = {"postgresql.auto.conf", "postgresql.conf"},
-                      .read = [&](const std::string& path) -> std::optional<std::string> {
-                        const auto text = base::ReadFileIfExists(plan_.to / path);
-                        if (!text) return std::nullopt;
-                        return std::string(base::AsText(*text));
-                      }};
-    const std::map<std::string, std::string> settings = SettingsInForce(files);
+    const std::string started = std::string(
+        base::AsText(base::ReadFileIfExists(plan_.to / "postmaster.opts").value_or(base::Bytes{})));
+    if (const auto asked = LastOption(started, "fsync=")) return RequireOn(*asked);
+    if (started.find("\"-F\"") != std::string::npos) return RequireOn("off");
+    const base::Path config =
+        LastOption(started, "config_file=").value_or((plan_.to / "postgresql.conf").native());
+    if (!base::Exists(config))
+      throw Unknown(fmt::format("its configuration, {}, is not there", config.native()));
+    const std::map<std::string, std::string> settings = SettingsInForce(FilesBeside(config));
     const auto fsync = settings.find("fsync");
-    if (fsync == settings.end()) return;
-    if (fsync->second == "on" || fsync->second == "true" || fsync->second == "yes" ||
-        fsync->second == "1")
-      return;
-    throw Unknown("its settings say fsync = " + fsync->second);
+    if (fsync != settings.end()) RequireOn(fsync->second);
+  }
+
+  static void RequireOn(const std::string& value) {
+    constexpr std::array<std::string_view, 4> kOn = {"on", "true", "yes", "1"};
+    if (std::ranges::find(kOn, value) == kOn.end())
+      throw Unknown("its settings say fsync = " + value);
+  }
+
+  // Of a command line whose words stand in quotation marks.
+  static std::optional<std::string> LastOption(const std::string& line, std::string_view name) {
+    const auto at = line.rfind(name);
+    if (at == std::string::npos) return std::nullopt;
+    const auto begin = at + name.size();
+    return line.substr(begin, line.find('"', begin) - begin);
+  }
+
+  // postgresql.conf, what lies beside it and one folder below, and postgresql.auto.conf, which is
+  // always in the data directory.
+  ConfigFiles FilesBeside(const base::Path& config) const {
+    const base::Path folder = config.parent_path();
+    ConfigFiles files;
+    const auto add = [&](const base::Path& path) {
+      if (path.extension() == ".conf") files.paths.push_back(path.lexically_relative(folder));
+    };
+    for (const std::string& name : base::NamesIn(folder)) {
+      add(folder / name);
+      if (name != "conf.d") continue;
+      for (const std::string& below : base::NamesIn(folder / name)) add(folder / name / below);
+    }
+    std::ranges::sort(files.paths);
+    files.read = [this, folder, config](const std::string& path) -> std::optional<std::string> {
+      const base::Path place = path == "postgresql.conf"        ? config
+                               : path == "postgresql.auto.conf" ? plan_.to / path
+                                                                : folder / path;
+      const auto text = base::ReadFileIfExists(place);
+      if (!text) return std::nullopt;
+      return std::string(base::AsText(*text));
+    };
+    return files;
   }
 
   bool LogsHints() const {
@@ -95,7 +141,30 @@ class Finding {
     return control_.settings.wal_log_hints && backed_up_.settings.wal_log_hints;
   }
 
-  void RequireWhole(const pg::BlockChanges& changes) const {
+  // It was restored once, without what was lost then.
+  void RequireWhole() const {
+    if (!base::Exists(plan_.to / kLossMark)) return;
+    throw Unknown(
+        fmt::format("it was restored without all that the backup had (see {} there)", kLossMark));
+  }
+
+  // See known_history.h. The label is that of the backup from which the directory was made.
+  void RequireTheSameServer() const {
+    std::optional<pg::BackupLabel> label;
+    if (const auto text = base::ReadFileIfExists(plan_.to / "backup_label.old"))
+      label = pg::ParseBackupLabel(base::AsText(*text));
+    if (label && label->start == plan_.facts.start_lsn) return;
+    if (control_.checkpoint.timeline != plan_.facts.timeline) {
+      throw Unknown(
+          "it was recovered, or was a standby, since the backup began, and not from this "
+          "backup: such a server writes hint bits of which no WAL tells");
+    }
+    // A promotion begins a timeline. Without one a copy went on in its server's place.
+    if (label && label->timeline == plan_.facts.timeline)
+      throw Unknown("it is a copy that took its server's place without a new timeline");
+  }
+
+  void RequireLogged(const pg::BlockChanges& changes) const {
     for (const pg::ChangeDoubt doubt : changes.doubts())
       throw Unknown(std::string(pg::ChangeDoubtText(doubt)));
     if (!LogsHints() || (!plan_.facts.data_checksums && changes.hints_unlogged())) {
@@ -159,15 +228,15 @@ bool IsAboutTheHistory(const Error& error) {
 }  // namespace
 
 KnownHistory FindKnownHistory(const repo::Repository& repository, const RestorePlan& plan,
-                              const std::optional<base::Bytes>& control,
                               const pg::ControlFile& backed_up, const std::stop_token& stop) {
-  if (!control) return {.changed = {}, .why_not = "an earlier restore into it was interrupted"};
+  const std::optional<base::Bytes> control = base::ReadFileIfExists(plan.to / kControlPath);
+  if (!control) return {.why_not = "an earlier restore into it was interrupted"};
   try {
     const pg::ControlFile found = pg::ParseControlFile(*control);
-    return {.changed = Finding(repository, plan, found, backed_up, stop).Run(), .why_not = {}};
+    return {.changed = Finding(repository, plan, found, backed_up, stop).Run(), .control = control};
   } catch (const Error& error) {
     if (!IsAboutTheHistory(error)) throw;
-    return {.changed = std::nullopt, .why_not = error.message()};
+    return {.why_not = error.message()};
   }
 }
 

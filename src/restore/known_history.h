@@ -3,14 +3,18 @@
 //
 // A page that no record names is as the backup has it, if every change of a page is in the WAL: the
 // backup's start is a checkpoint, and the first change of a page behind a checkpoint is logged
-// whole, hint bits included where they are logged at all (page checksums, wal_log_hints). What was
-// done to the files without a server (pg_rewind, pg_checksums, a snapshot of the disk that was put
-// back) is in no WAL: hence nobody's default.
+// whole, hint bits included where they are logged at all (page checksums, wal_log_hints). That
+// holds for the server that wrote this checkpoint, and for one that was recovered from this very
+// backup. It does not for another: a standby made no checkpoint there, and writes what it learns of
+// later transactions into pages that it dirtied before. What was done to the files without a server
+// (pg_rewind, pg_checksums, a snapshot of the disk that was put back) is in no WAL: hence nobody's
+// default.
 #pragma once
 
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "catalog/changed_pages.h"
@@ -20,16 +24,18 @@
 
 namespace holdfast::restore {
 
+// Left in a directory that was restored without what was lost: of that no WAL tells.
+inline constexpr std::string_view kLossMark = "holdfast.lost";
+
 struct KnownHistory {
-  std::optional<catalog::ChangedPages> changed;  // since the backup's start
-  std::string why_not;                           // when there is none: "it was not shut down ..."
+  std::optional<catalog::ChangedPages> changed = {};  // since the backup's start
+  std::optional<base::Bytes> control = {};            // the control file that this holds for
+  std::string why_not = {};  // when there is none: "it was not shut down ..."
 };
 
-// Of the cluster in the plan's directory, whose WAL is still there; `control` is what its control
-// file held before it was taken away, `backed_up` the control file in the backup. What is wrong
-// with the history is `why_not`; a store that does not answer is an error.
+// Of the cluster in the plan's directory, with `backed_up` for the control file in the backup. What
+// is wrong with the history is `why_not`; a store that does not answer is an error.
 KnownHistory FindKnownHistory(const repo::Repository& repository, const RestorePlan& plan,
-                              const std::optional<base::Bytes>& control,
                               const pg::ControlFile& backed_up, const std::stop_token& stop);
 
 }  // namespace holdfast::restore

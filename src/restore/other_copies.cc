@@ -108,11 +108,22 @@ class OtherCopies::Copy {
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) throw;
       // Whatever it is: this one is of no help, and another may be.
+      NoteFailure(error);
       broken_ = Error(ErrorKind::kNotFound, error.message(), error.hints());
       report_.Warn(Trouble());
       throw Error(*broken_);
     }
     return *opened_;
+  }
+
+  // It may have had what was asked for.
+  void NoteSilence(const Error& why) {
+    const std::scoped_lock lock(mutex_);
+    NoteFailure(why);
+  }
+  std::optional<Error> silent() const {
+    const std::scoped_lock lock(mutex_);
+    return silent_;
   }
 
   void Count(const Error& why) {
@@ -136,6 +147,9 @@ class OtherCopies::Copy {
   }
 
  private:
+  void NoteFailure(const Error& why) {
+    if (why.kind() != ErrorKind::kNotFound && why.kind() != ErrorKind::kCorrupt) silent_ = why;
+  }
   std::string Trouble() const {
     return fmt::format("the copy in {} is of no help: {}", name(), broken_->message());
   }
@@ -145,6 +159,7 @@ class OtherCopies::Copy {
   mutable std::mutex mutex_;  // of all that follows
   std::unique_ptr<Opened> opened_;
   std::optional<Error> broken_;
+  std::optional<Error> silent_;
   std::uint64_t pieces_ = 0;
   std::string why_;
 };
@@ -189,6 +204,7 @@ void OtherCopies::FromCopy(const Error& why, const std::function<void(Copy&)>& r
       throw;
     } catch (const Error& error) {
       if (!base::MayLieElsewhere(error)) throw;
+      copy->NoteSilence(error);
       first.AddHint(
           fmt::format("the copy in {} has it neither: {}", copy->name(), error.message()));
     }
@@ -261,6 +277,18 @@ bool OtherCopies::Hold(const repo::TreeEntry& wanted) {
     }
   }
   return false;
+}
+
+void OtherCopies::RequireAnswers() const {
+  for (const auto& copy : copies_) {
+    if (const std::optional<Error> why = copy->silent()) {
+      throw Error(
+          ErrorKind::kUnavailable,
+          fmt::format("the copy in {} may have what is damaged here, and did not answer: {}",
+                      copy->name(), why->message()),
+          {"repeat this when it does, or take the copy out of the configuration"});
+    }
+  }
 }
 
 void OtherCopies::KeepAlive() {

@@ -70,6 +70,9 @@ class OtherCopies {
   // there.
   bool Hold(const repo::TreeEntry& wanted);
 
+  // Error(kUnavailable) when a copy was asked and could not say what it has: then nothing is known
+  // to be lost.
+  void RequireAnswers() const;
   void KeepAlive();  // the pins
   // What was taken from where, and why: for the end.
   std::vector<std::string> Warnings() const;

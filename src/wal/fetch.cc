@@ -159,6 +159,7 @@ std::optional<base::Bytes> GetFile(Archive& archive, const FetchOptions& options
 // the end of the WAL would open the server too early.
 void RequireWalOfCluster(Archive& archive, const FetchOptions& options) {
   if (archive.SegmentSize(options.system) != 0) return;
+  if (options.is_standby) return;
   throw base::Error(
       base::ErrorKind::kNotFound,
       fmt::format("the repository has no WAL of the cluster {} under the source {}",

@@ -26,6 +26,9 @@ struct FetchOptions {
   // Where it is known, a missing segment is found out on any timeline of the path. Otherwise only
   // by later whole segments of its own timeline.
   std::optional<RecoveryPath> path{};
+  // It streams, and asks again: what is not there, an archive that is still empty included, does
+  // not end its recovery.
+  bool is_standby = false;
 };
 
 enum class FetchOutcome { kFetched, kNotThere };

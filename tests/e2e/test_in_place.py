@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from harness.process import run
+from harness.process import eventually, run
 from harness.protection import LOCAL, SQL, check_sound, ledger_of
 
 
@@ -248,6 +248,38 @@ def test_hint_bits_that_no_wal_tells_of_are_never_trusted(protect):
     assert server.value("SELECT count(*) FROM hinted") == "1000"
 
 
+def test_a_standby_that_took_over_is_not_trusted(protect):
+    """It writes hint bits, as a standby, into pages that it dirtied before the backup began, and no WAL tells."""
+    shop = protect(17, LOCAL, prepare=lambda server: None)
+    shop.receive()
+    first = shop.backup()["id"]
+    shop.server.execute("CREATE TABLE late AS SELECT generate_series(1, 1000) AS i")
+    shop.wait_until_stored()
+    standby = shop.server_on(shop.restore("standby", "--backup", first, "--replaces-source"))
+    (standby.data / "recovery.signal").rename(standby.data / "standby.signal")
+    shop.start(standby)
+    second = shop.backup()["id"]
+    moment = shop.moment()
+    shop.server.execute("DELETE FROM late WHERE i % 2 = 0")
+    shop.server.execute("SELECT pg_switch_wal()")
+    target = shop.server.lsn()
+    shop.wait_until_stored()
+    eventually(lambda: standby.value(f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t", "the standby to follow")
+    assert standby.value("SELECT count(*) FROM late") == "500"  # hint bits
+    standby.execute("SELECT pg_promote()")
+    standby.wait_until_promoted()
+    shop.stop_receiving()
+    standby.stop()
+    shop.server.stop()
+    done = shop.program.json("restore", "shop", "--to", standby.data, "--in-place", "--trust-history", "--backup", second,
+                             "--timeline", "1", "--at", moment.time, code=1)
+    assert not done["history_trusted"], done
+    assert any("was a standby" in warning for warning in done["warnings"]), "\n".join(done["warnings"])
+    server = shop.server_on(standby.data)
+    server.start().wait_until_promoted()
+    assert server.value("SELECT count(*) FROM late") == "1000"
+
+
 def test_what_is_not_known_is_read(protect):
     shop = filled(protect, 17)
     shop.receive()
@@ -270,6 +302,7 @@ def test_what_is_not_known_is_read(protect):
         aside.rename(data)
 
     def unsafe():
+        (data / "postmaster.opts").unlink()  # in which these tests say fsync=on
         with open(data / "postgresql.auto.conf", "a", encoding="utf-8") as settings:
             settings.write("fsync = off\n")
 
@@ -278,7 +311,18 @@ def test_what_is_not_known_is_read(protect):
             if len(path.name) == 24:
                 path.unlink()
 
+    def at_start():
+        with open(data / "postmaster.opts", "a", encoding="utf-8") as options:
+            options.write('"-c" "fsync=off"\n')
+
+    def elsewhere():
+        (data / "postmaster.opts").unlink()
+        (data / "postgresql.conf").rename(shop.workplace.path / "elsewhere.conf")
+
     why("fsync = off", unsafe)
+    why("fsync = off", at_start)
+    why("is not there", elsewhere)
+    why("without all that the backup had", lambda: (data / "holdfast.lost").touch())
     why("cannot be followed", without_wal)
     why("not shut down cleanly", lambda: set_state(data / "global" / "pg_control", 6))
 

@@ -98,17 +98,19 @@ def test_a_push_under_a_name_that_nobody_watches_is_refused(workplace, program, 
     in_data(program, server, *push, "anyone")
 
 
-def test_a_second_name_of_a_cluster_begins_with_a_backup(workplace, program, server):
+def test_a_second_name_of_a_cluster_is_configured_or_begins_with_a_backup(workplace, program, server):
     alone, shop = program.config.read_text().split("[source.shop]")
     back_up(program, "shop")
     before = objects(workplace)
     push = ("wal", "push", f"pg_wal/{segment_of(server)}", "--source", "till")
-    for sources in ("", f"[source.till]{shop}"):
-        program.configure(alone + sources)
-        refused = in_data(program, server, *push, code=4)
-        assert "the source shop" in refused.err and "holdfast backup till" in refused.err
-        assert objects(workplace) == before
-    back_up(program, "till")
+    program.configure(alone)
+    refused = in_data(program, server, *push, code=4)
+    assert "the source shop" in refused.err and "holdfast backup till" in refused.err
+    assert objects(workplace) == before
+    program.configure(f"{alone}[source.till]{shop}")
+    in_data(program, server, *push)
+    # From then on the name is known, whatever is configured on another host.
+    program.configure(f"{alone}[source.other]{shop}")
     in_data(program, server, *push)
 
 
@@ -150,6 +152,12 @@ def test_a_fetch_from_an_archive_without_the_cluster_is_no_end_of_its_wal(workpl
 
     for file in files:
         refused("shop", file)  # configured, and nothing is there yet
+    # A standby streams, and asks again.
+    standby = server.data / "standby.signal"
+    standby.touch()
+    for file in files:
+        in_data(program, server, "wal", "fetch", "--source", "shop", *file, code=1)
+    standby.unlink()
     pushed(program, server)
     for file in files:
         refused("nosuch", file)
