@@ -62,18 +62,25 @@ base::Path Named(const base::Path& place) {
   return normal.has_filename() ? normal : normal.parent_path();
 }
 
+// As far as this user can look; a home directory of another, for example, is taken as it is
+// written.
+base::Path Resolved(const base::Path& place) {
+  std::error_code failed;
+  const base::Path resolved = fs::weakly_canonical(place, failed);
+  return failed ? place.lexically_normal() : resolved;
+}
+
 }  // namespace
 
 bool IsWithin(const base::Path& inner, const base::Path& outer) {
-  const base::Path relative =
-      fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
+  const base::Path relative = Resolved(inner).lexically_relative(Resolved(outer));
   return !relative.empty() && *relative.begin() != "..";
 }
 
 void RequireOutsideClusters(const base::Path& place) {
   // As it is written too: /proc/PID/root leads into a container, and pg_wal may be a link.
   RequireOutsideClustersAsWritten(Named(place), place);
-  RequireOutsideClustersAsWritten(Named(fs::weakly_canonical(place)), place);
+  RequireOutsideClustersAsWritten(Named(Resolved(place)), place);
 }
 
 void RequireOutside(const base::Path& to, const std::map<pg::Oid, base::Path>& tablespaces,
