@@ -108,7 +108,7 @@ class FileStage final : public TreeSink {
   }
 
   const std::optional<Owner>& owner() const { return owner_; }
-  // When all is written.
+  // With what is lost, once all is written.
   RestoreResult& result() {
     for (auto& [path, lost] : lost_) {
       std::ranges::sort(lost.pages, {}, &LostPages::first);  // its parts end in any order

@@ -169,6 +169,7 @@ def test_what_is_not_damaged_is_restored_when_that_is_allowed(scene, postgres_on
     (lost,) = done["lost"]
     assert lost["path"] == file and 0 < sum(blocks["count"] for blocks in lost["blocks"]) <= 16
     assert any(file in warning for warning in done["warnings"])
+    assert file in (to / "holdfast.lost").read_text()
     written = (to / file).read_bytes()
     source = (scene.server.data / file)
     assert len(written) == source.stat().st_size
